@@ -1,0 +1,215 @@
+//! What agent and engine say to each other over the control socket.
+//!
+//! The agent compares an [`Observed`] with what it wants, and sends a [`crate::control::Step`] list; the engine
+//! performs each on its own and answers with an [`Outcome`] for each object. Nothing here holds a clear stream key.
+//!
+//! Wire: one JSON object per line (UTF-8, `\n`), request then response, in order, over one unix stream connection.
+//! The engine closes a connection whose line exceeds [`MAX_LINE_BYTES`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use nixcast_schema::{Effect, Preset, SocialHandle, Theme};
+use serde::{Deserialize, Serialize};
+
+/// Longest line either side accepts: a 2 MiB logo in base64 or as hex is the largest thing sent.
+pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Asked by the agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "request")]
+pub enum Request {
+    Observe,
+    Apply { generation: u64, digest: String, steps: Vec<Step> },
+}
+
+/// Answered by the engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "response")]
+pub enum Response {
+    Observed(Box<Observed>),
+    Applied { outcomes: Vec<Outcome> },
+    /// The request made no sense to this engine (another build, broken JSON); nothing was done.
+    Rejected { reason: String },
+}
+
+/// Which listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Listener {
+    Http,
+    Rtmp,
+}
+
+/// An independently managed thing. Its `Display` is the NixOS option (or option prefix) that declares it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ObjectId {
+    Listener(Listener),
+    StreamKey(String),
+    Page,
+    Latency,
+    Rung(String),
+}
+
+/// What the engine knows of a stream key: enough to compare, not enough to publish with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyGrant {
+    /// 16 random bytes, lowercase hex.
+    pub salt: String,
+    /// HMAC-SHA-256 of the key under the salt, lowercase hex.
+    pub hash: String,
+    pub comment: String,
+    pub enabled: bool,
+    /// Seconds since 1970 from which the key is refused.
+    pub expires_at: Option<i64>,
+}
+
+/// Everything the page draws, resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    pub name: String,
+    pub summary: String,
+    pub tags: Vec<String>,
+    pub social_handles: Vec<SocialHandle>,
+    pub offline_message: String,
+    pub theme: Theme,
+    pub logo: Option<LogoRef>,
+}
+
+/// Which picture is the logo. The bytes travel once, in [`Action::PutPage`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogoRef {
+    /// SHA-256 of the picture, lowercase hex.
+    pub digest: String,
+    /// One of image/svg+xml, image/png, image/jpeg, image/gif, image/webp.
+    pub media_type: String,
+}
+
+/// One enabled rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rung {
+    pub name: String,
+    /// Place in the ladder, from 0, without gaps.
+    pub position: u16,
+    pub audio_bitrate_kbps: u32,
+    pub encode: Encode,
+}
+
+/// Where a rung's pictures come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Encode {
+    Passthrough,
+    #[serde(rename_all = "camelCase")]
+    Transcode { width: Option<u16>, height: Option<u16>, framerate: Option<u8>, video_bitrate_kbps: u32, preset: Preset },
+}
+
+/// What the engine runs right now, read from the running parts and not from what it was last told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// Changes with each engine process.
+    pub engine_pid: u32,
+    pub engine_version: String,
+    /// The generation of the last apply this process performed; 0: none.
+    pub generation: u64,
+    pub listeners: BTreeMap<Listener, SocketAddr>,
+    pub stream_keys: BTreeMap<String, KeyGrant>,
+    pub page: Option<Page>,
+    pub latency_level: Option<u8>,
+    pub ladder: BTreeMap<String, Rung>,
+    /// Objects that were changed and whose change waits for a segment boundary of the running broadcast.
+    pub pending: Vec<ObjectId>,
+    pub broadcast: Option<BroadcastFacts>,
+    /// True things an operator should know, each a sentence ("worker restarted 2 times in the last minute").
+    pub conditions: Vec<Condition>,
+}
+
+/// The live broadcast, for `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BroadcastFacts {
+    pub channel: String,
+    /// Which declared stream key the publisher used.
+    pub stream_key: String,
+    pub session: u64,
+    /// Seconds since 1970.
+    pub started_at: i64,
+    pub width: u16,
+    pub height: u16,
+    /// Rungs now published, in order.
+    pub variants: Vec<String>,
+    /// Pid of the worker, if the ladder needs one.
+    pub worker_pid: Option<u32>,
+    /// Units dropped because the worker's queue was full, since the broadcast began.
+    pub dropped_units: u64,
+}
+
+/// A named truth about the engine, in the manner of Kubernetes conditions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// CamelCase, steady: "WorkerDegraded".
+    pub kind: String,
+    pub message: String,
+}
+
+/// Which third of an apply a step belongs to: bring the new up beside the old, flip, let the old go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    Prepare,
+    Switch,
+    Retire,
+}
+
+/// One ordered piece of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    pub object: ObjectId,
+    pub phase: Phase,
+    pub effect: Effect,
+    pub action: Action,
+}
+
+/// One verb of the engine. Each is idempotent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Listen on `address`, let go of the address served before; connections accepted there live on.
+    Bind { listener: Listener, address: SocketAddr },
+    #[serde(rename_all = "camelCase")]
+    PutStreamKey { name: String, grant: KeyGrant },
+    RemoveStreamKey { name: String },
+    /// `logo_bytes` (base64, standard alphabet, padded) is present when `page.logo` is.
+    #[serde(rename_all = "camelCase")]
+    PutPage { page: Page, logo_base64: Option<String> },
+    SetLatency { level: u8 },
+    PutRung { rung: Rung },
+    RemoveRung { name: String },
+}
+
+/// How one object fared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub object: ObjectId,
+    pub result: OutcomeResult,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum OutcomeResult {
+    Applied,
+    /// Taken, and in force at the next segment boundary of the running broadcast.
+    Pending,
+    /// Not possible right now; the object stays as it was and the step may be tried again.
+    Held { reason: String },
+}

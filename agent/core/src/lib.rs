@@ -1,0 +1,9 @@
+//! Every decision nixcast takes, as pure functions and state machines: what to change (`plan`), who may publish
+//! (`admission`), what a publisher's bytes mean (`rtmp`, `flv`), which playlist a viewer sees (`hls`).
+//!
+//! Reads no clock and does no I/O: `now` and bytes come in, decisions and bytes go out.
+#![forbid(unsafe_code)]
+
+pub mod control;
+pub mod ids;
+pub mod media;

@@ -1,0 +1,7 @@
+//! The transcoding worker and the protocol the engine speaks with it.
+//!
+//! `protocol` is plain data and always built. The worker itself (feature `worker`) is the only code that names
+//! FFmpeg and the only code with `unsafe`; it opens no file and no socket but the one it inherits as standard input.
+#![deny(unsafe_code)]
+
+pub mod protocol;

@@ -1,0 +1,103 @@
+//! Frames between engine and worker, over one inherited unix stream socket (the worker's standard input).
+//!
+//! A frame is `u32` big-endian length of the rest, one kind byte, body. Control bodies are JSON; media bodies are a
+//! fixed 21-byte head (`u32` track, `u8` flags (bit 0: sync), `i64` dts, `i64` pts, big-endian) and the access unit.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Longest frame either side accepts, bytes. A 4K IDR picture at 100 Mbit/s stays under 4 MiB.
+pub const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
+
+/// Engine to worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToWorker {
+    Control(WorkerControl),
+    /// One H.264 access unit (length-prefixed), 90 kHz. The first one after `VideoSource` is a sync unit.
+    Video(MediaUnit),
+    /// One raw AAC frame (or MP3 frame), in samples of the source's rate.
+    Audio(MediaUnit),
+}
+
+/// Control frames, engine to worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "control")]
+pub enum WorkerControl {
+    /// Codec parameters of the publisher's video: an avcC record, hex. Sent before the first unit and again when they
+    /// change in mid-stream (encoders stay; the scaler adapts).
+    VideoSource { avcc_hex: String },
+    /// Codec parameters of the publisher's audio, an AudioSpecificConfig, hex.
+    AudioSource { asc_hex: String },
+    /// The ladder from the next grid point on. Encoders not named are flushed and ended there; new ones start there
+    /// with an IDR picture; one whose `EncoderSpec` differs only in `video_bitrate_kbps` is reconfigured in place.
+    #[serde(rename_all = "camelCase")]
+    Ladder { grid_ms: u32, encoders: Vec<EncoderSpec>, audio: Option<AudioSpec> },
+    /// Flush everything and exit 0.
+    End,
+}
+
+/// One rung to encode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EncoderSpec {
+    pub id: u32,
+    /// For messages only.
+    pub name: String,
+    /// Null: from the other side's aspect, or as the source.
+    pub width: Option<u16>,
+    pub height: Option<u16>,
+    /// Most frames per second; grid-point frames are never dropped.
+    pub framerate: Option<u8>,
+    pub video_bitrate_kbps: u32,
+    /// x264 preset name.
+    pub preset: String,
+    /// x264 `zerolatency` tuning.
+    pub zero_latency: bool,
+}
+
+/// The shared sound. One AAC-LC encoder, 48 kHz or the source's rate when that is 44.1 kHz, stereo at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioSpec {
+    pub id: u32,
+    pub bitrate_kbps: u32,
+}
+
+/// Worker to engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    Report(WorkerReport),
+    /// H.264, length-prefixed, 90 kHz, same time line as the source; `track` is the encoder's id.
+    Video(MediaUnit),
+    /// Raw AAC in samples of the announced rate; `track` is the audio encoder's id.
+    Audio(MediaUnit),
+}
+
+/// Reports, worker to engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "report")]
+pub enum WorkerReport {
+    /// Precedes the first unit of an encoder.
+    #[serde(rename_all = "camelCase")]
+    VideoStarted { id: u32, avcc_hex: String, width: u16, height: u16 },
+    #[serde(rename_all = "camelCase")]
+    AudioStarted { id: u32, asc_hex: String, sample_rate: u32, channels: u8 },
+    /// A bitrate change was taken by the open encoder.
+    BitrateChanged { id: u32, kbps: u32 },
+    /// The encoder was flushed; nothing more comes from it.
+    Ended { id: u32 },
+    /// This rung cannot be encoded; the others go on.
+    Failed { id: u32, message: String },
+    /// The decoder could not read a unit and goes on with the next. Rate-limited to one a second.
+    Corrupt { message: String },
+}
+
+/// An access unit in a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaUnit {
+    pub track: u32,
+    pub is_sync: bool,
+    pub dts: i64,
+    pub pts: i64,
+    pub data: Bytes,
+}

@@ -1,0 +1,301 @@
+//! The wire types. Each doc comment is what the operator reads, each `x-effect` says when a change takes hold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The only document version this build reads. Checked before anything else in a document.
+pub const API_VERSION: &str = "nixcast/v1";
+
+/// When a changed value takes hold on the running engine. There is no "restart".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// The next read sees it; open pages are told and redraw.
+    Live,
+    /// Cut over at the next segment boundary of the running broadcast.
+    Segment,
+    /// Takes hold for the publisher concerned at once.
+    Session,
+    /// The new listener is up before the old one closes; connections on the old one live on.
+    Rebind,
+}
+
+/// A complete settings document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// Version of the document's shape; always "nixcast/v1".
+    #[schemars(extend("x-effect" = "live", "const" = "nixcast/v1"))]
+    pub api_version: String,
+    /// Where viewers connect.
+    pub http: Http,
+    /// Where publishers connect.
+    pub rtmp: Rtmp,
+    /// Who may publish, ordered by name.
+    pub stream_keys: Vec<StreamKey>,
+    /// What the page says and looks like.
+    pub instance: Instance,
+    /// How the picture is encoded and cut.
+    pub video: Video,
+    /// How the agent keeps the engine at the declared settings.
+    pub reconcile: Reconcile,
+}
+
+/// Where viewers connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Http {
+    /// IP address to listen on for the page and the video. Use "127.0.0.1" behind a reverse proxy, "::" for all.
+    #[schemars(extend("x-effect" = "rebind", "format" = "ip"))]
+    pub address: String,
+    /// TCP port of the page and the video, 1 to 65535.
+    #[schemars(range(min = 1, max = 65535), extend("x-effect" = "rebind"))]
+    pub port: u16,
+}
+
+/// Where publishers connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rtmp {
+    /// IP address to listen on for publishers. "::" means every address of the machine.
+    #[schemars(extend("x-effect" = "rebind", "format" = "ip"))]
+    pub address: String,
+    /// TCP port for publishers, 1 to 65535. 1935 is what OBS assumes.
+    #[schemars(range(min = 1, max = 65535), extend("x-effect" = "rebind"))]
+    pub port: u16,
+}
+
+/// One credential that lets a publisher go live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamKey {
+    /// Name by which status and logs speak of this key: 1 to 64 letters, digits, ".", "_" or "-".
+    #[schemars(extend("x-effect" = "session", "format" = "name"))]
+    pub name: String,
+    /// Absolute path, outside the Nix store, of the file that holds the key. One trailing newline is ignored.
+    #[schemars(extend("x-effect" = "session", "format" = "secret-path"))]
+    pub key_file: String,
+    /// A note for people, at most 200 characters.
+    #[schemars(length(max = 200), extend("x-effect" = "session"))]
+    pub comment: String,
+    /// Whether the key may be used. Turning it off ends a session that uses it.
+    #[schemars(extend("x-effect" = "session"))]
+    pub enable: bool,
+    /// Moment (RFC 3339, with time zone) from which the key is refused and a session that uses it ends; null: never.
+    #[schemars(extend("x-effect" = "session", "format" = "date-time"))]
+    pub expires: Option<String>,
+}
+
+/// What the page says and looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Instance {
+    /// Name of the server: page title and heading, 1 to 100 characters.
+    #[schemars(length(min = 1, max = 100), extend("x-effect" = "live"))]
+    pub name: String,
+    /// One paragraph about the stream, at most 500 characters.
+    #[schemars(length(max = 500), extend("x-effect" = "live"))]
+    pub summary: String,
+    /// Picture for the page's head and icon (SVG, PNG, JPEG, GIF or WebP, at most 2 MiB); null: the built-in mark.
+    #[schemars(extend("x-effect" = "live", "format" = "absolute-path"))]
+    pub logo: Option<String>,
+    /// Words viewers find the stream by; at most 24 tags of 1 to 40 characters.
+    #[schemars(length(max = 24), inner(length(min = 1, max = 40)), extend("x-effect" = "live"))]
+    pub tags: Vec<String>,
+    /// Links to the instance's other places; at most 32.
+    #[schemars(length(max = 32))]
+    pub social_handles: Vec<SocialHandle>,
+    /// What the page says while nobody publishes, at most 2500 characters.
+    #[schemars(length(max = 2500), extend("x-effect" = "live"))]
+    pub offline_message: String,
+    /// Colours of the page.
+    pub theme: Theme,
+}
+
+/// A link to another place of the instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SocialHandle {
+    /// Name of the platform as shown, for example "mastodon"; 1 to 40 characters.
+    #[schemars(length(min = 1, max = 40), extend("x-effect" = "live"))]
+    pub platform: String,
+    /// Address of the profile, http or https.
+    #[schemars(extend("x-effect" = "live", "format" = "web-url"))]
+    pub url: String,
+}
+
+/// Colours of the page, "#rrggbb" or "#rrggbbaa"; null: the page's own light or dark palette.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Theme {
+    /// Behind everything.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub background: Option<String>,
+    /// Cards and bars.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub surface: Option<String>,
+    /// Text.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub text: Option<String>,
+    /// Secondary text.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub muted_text: Option<String>,
+    /// Buttons, links, the live badge.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub accent: Option<String>,
+    /// Text on the accent colour.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub accent_text: Option<String>,
+}
+
+/// How the picture is encoded and cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Video {
+    /// 0 (lowest delay) to 4 (smoothest): segments of 1, 2, 3, 4 or 5 seconds, and an encoder tuned to match.
+    #[schemars(range(min = 0, max = 4), extend("x-effect" = "segment"))]
+    pub latency_level: u8,
+    /// The ladder: one entry per quality, ordered as the quality menu shows them. At most 8.
+    #[schemars(length(max = 8))]
+    pub variants: Vec<Variant>,
+}
+
+/// One rung of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Variant {
+    /// Name in the quality menu and in addresses: 1 to 32 letters, digits, ".", "_" or "-".
+    #[schemars(extend("x-effect" = "segment", "format" = "name"))]
+    pub name: String,
+    /// Whether the rung is offered.
+    #[schemars(extend("x-effect" = "segment"))]
+    pub enable: bool,
+    /// Serve the publisher's own picture and sound without encoding; excludes the settings that shape the picture.
+    #[schemars(extend("x-effect" = "segment"))]
+    pub passthrough: bool,
+    /// Width in pixels, even, 64 to 7680; null: from the height, or as the publisher sends it.
+    #[schemars(range(min = 64, max = 7680), extend("x-effect" = "segment", "multipleOf" = 2))]
+    pub width: Option<u16>,
+    /// Height in pixels, even, 64 to 4320; null: from the width, or as the publisher sends it.
+    #[schemars(range(min = 64, max = 4320), extend("x-effect" = "segment", "multipleOf" = 2))]
+    pub height: Option<u16>,
+    /// Most frames per second, 1 to 120; null: as the publisher sends it. Frames are dropped, never invented.
+    #[schemars(range(min = 1, max = 120), extend("x-effect" = "segment"))]
+    pub framerate: Option<u8>,
+    /// Video bitrate in kbit/s, 50 to 100000. Ignored for a pass-through rung.
+    #[schemars(range(min = 50, max = 100000), extend("x-effect" = "segment"))]
+    pub video_bitrate_kbps: u32,
+    /// Audio bitrate in kbit/s, 16 to 512. All rungs share one sound: the highest of the enabled rungs is used, and
+    /// the publisher's own sound as soon as one enabled rung is pass-through.
+    #[schemars(range(min = 16, max = 512), extend("x-effect" = "segment"))]
+    pub audio_bitrate_kbps: u32,
+    /// How much work the encoder puts into each picture: faster presets need less CPU at the same bitrate, and look
+    /// worse.
+    #[schemars(extend("x-effect" = "segment"))]
+    pub preset: Preset,
+    /// Place in the quality menu, smallest first; rungs with the same order go by name. 0 to 1000.
+    #[schemars(range(min = 0, max = 1000), extend("x-effect" = "segment"))]
+    pub order: u16,
+}
+
+/// x264's presets, fastest first, up to what a live encoder can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Preset {
+    Ultrafast,
+    Superfast,
+    Veryfast,
+    Faster,
+    Fast,
+    Medium,
+    Slow,
+}
+
+impl Preset {
+    /// The name x264 knows the preset by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ultrafast => "ultrafast",
+            Self::Superfast => "superfast",
+            Self::Veryfast => "veryfast",
+            Self::Faster => "faster",
+            Self::Fast => "fast",
+            Self::Medium => "medium",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// How the agent keeps the engine at the declared settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reconcile {
+    /// Seconds between two comparisons of what runs with what is declared, 5 to 3600.
+    #[schemars(range(min = 5, max = 3600), extend("x-effect" = "live"))]
+    pub interval_seconds: u32,
+    /// Seconds `nixcast apply --wait` gives the engine to converge when it is not told, 1 to 600.
+    #[schemars(range(min = 1, max = 600), extend("x-effect" = "live"))]
+    pub timeout_seconds: u32,
+    /// What to do when the engine no longer runs what is declared: "heal" puts it right, "report" only says so.
+    #[schemars(extend("x-effect" = "live"))]
+    pub on_drift: OnDrift,
+}
+
+/// What to do about drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum OnDrift {
+    Heal,
+    Report,
+}
+
+impl Default for Settings {
+    /// What an operator gets who enables the service and declares nothing else.
+    fn default() -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            http: Http { address: "127.0.0.1".to_owned(), port: 8080 },
+            rtmp: Rtmp { address: "::".to_owned(), port: 1935 },
+            stream_keys: Vec::new(),
+            instance: Instance::default(),
+            video: Video { latency_level: 2, variants: vec![Variant { passthrough: true, ..Variant::named("source") }] },
+            reconcile: Reconcile { interval_seconds: 30, timeout_seconds: 60, on_drift: OnDrift::Heal },
+        }
+    }
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self {
+            name: "nixcast".to_owned(),
+            summary: String::new(),
+            logo: None,
+            tags: Vec::new(),
+            social_handles: Vec::new(),
+            offline_message: String::new(),
+            theme: Theme::default(),
+        }
+    }
+}
+
+impl Variant {
+    /// An enabled rung with the default of every other option.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            enable: true,
+            passthrough: false,
+            width: None,
+            height: None,
+            framerate: None,
+            video_bitrate_kbps: 2500,
+            audio_bitrate_kbps: 128,
+            preset: Preset::Veryfast,
+            order: 100,
+        }
+    }
+}
