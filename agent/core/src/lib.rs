@@ -6,4 +6,6 @@
 
 pub mod control;
 pub mod ids;
+pub mod keys;
+pub mod ladder;
 pub mod media;
