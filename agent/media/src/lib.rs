@@ -4,4 +4,5 @@
 //! FFmpeg and the only code with `unsafe`; it opens no file and no socket but the one it inherits as standard input.
 #![deny(unsafe_code)]
 
+pub mod hex;
 pub mod protocol;

@@ -3,8 +3,14 @@
 //! A frame is `u32` big-endian length of the rest, one kind byte, body. Control bodies are JSON; media bodies are a
 //! fixed 21-byte head (`u32` track, `u8` flags (bit 0: sync), `i64` dts, `i64` pts, big-endian) and the access unit.
 
+mod reader;
+mod wire;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use reader::{Frame, FrameReader};
+pub use wire::ProtocolError;
 
 /// Longest frame either side accepts, bytes. A 4K IDR picture at 100 Mbit/s stays under 4 MiB.
 pub const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
@@ -15,7 +21,8 @@ pub enum ToWorker {
     Control(WorkerControl),
     /// One H.264 access unit (length-prefixed), 90 kHz. The first one after `VideoSource` is a sync unit.
     Video(MediaUnit),
-    /// One raw AAC frame (or MP3 frame), in samples of the source's rate.
+    /// One raw AAC frame (or MP3 frame), in samples of the source's rate: the sampling frequency that the
+    /// AudioSpecificConfig names first, not the doubled rate of a spectral band replication; for MP3 the frame's own.
     Audio(MediaUnit),
 }
 
@@ -26,10 +33,12 @@ pub enum WorkerControl {
     /// Codec parameters of the publisher's video: an avcC record, hex. Sent before the first unit and again when they
     /// change in mid-stream (encoders stay; the scaler adapts).
     VideoSource { avcc_hex: String },
-    /// Codec parameters of the publisher's audio, an AudioSpecificConfig, hex.
+    /// Codec parameters of the publisher's audio, an AudioSpecificConfig, hex; empty for MP3, which has none.
     AudioSource { asc_hex: String },
     /// The ladder from the next grid point on. Encoders not named are flushed and ended there; new ones start there
-    /// with an IDR picture; one whose `EncoderSpec` differs only in `video_bitrate_kbps` is reconfigured in place.
+    /// with an IDR picture; one whose `EncoderSpec` differs only in `video_bitrate_kbps` is reconfigured in place; one
+    /// that differs in anything else ends with `Failed`, because a new encoder needs a new id. The first ladder holds
+    /// from the first picture (and sound) on. A new `grid_ms` counts from the next point of the old grid.
     #[serde(rename_all = "camelCase")]
     Ladder { grid_ms: u32, encoders: Vec<EncoderSpec>, audio: Option<AudioSpec> },
     /// Flush everything and exit 0.
@@ -67,7 +76,9 @@ pub struct AudioSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromWorker {
     Report(WorkerReport),
-    /// H.264, length-prefixed, 90 kHz, same time line as the source; `track` is the encoder's id.
+    /// H.264, length-prefixed, 90 kHz, same time line as the source; `track` is the encoder's id. `dts` rises strictly
+    /// and never passes `pts`. With B-pictures every `dts` lags by the reorder delay, an IDR picture's too, so the
+    /// first ones of a broadcast may be negative; with `zero_latency` they are equal to `pts`.
     Video(MediaUnit),
     /// Raw AAC in samples of the announced rate; `track` is the audio encoder's id.
     Audio(MediaUnit),
