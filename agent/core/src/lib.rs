@@ -4,8 +4,13 @@
 //! Reads no clock and does no I/O: `now` and bytes come in, decisions and bytes go out.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod control;
+pub mod flv;
 pub mod ids;
 pub mod keys;
 pub mod ladder;
 pub mod media;
+pub mod rtmp;
+pub mod timeline;
+pub mod plan;

@@ -1,0 +1,95 @@
+//! What has to change so that the engine runs what is declared.
+//!
+//! [`plan`] compares a [`Desired`] with an [`Observed`] and returns ordered steps, what they change in the operator's
+//! words, and what is wanted but not possible. It decides everything and performs nothing; the agent sends the steps,
+//! and plans again until there are none.
+
+mod change;
+mod desired;
+mod keys;
+mod ladder;
+mod listeners;
+mod name;
+mod page;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, ChangeKind, FieldChange};
+pub use desired::{Desired, DesiredKey, DesiredLogo, Material, Picture};
+pub use text::{Colour, render};
+
+use nixcast_schema::Effect;
+use serde::{Deserialize, Serialize};
+
+use crate::control::{Action, ObjectId, Observed, Phase, Step};
+
+/// Steps for the engine, changes for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are to be performed: prepare, switch, retire, and within the switch first whatever
+    /// takes a publisher's permission away.
+    pub steps: Vec<Step>,
+    pub held: Vec<Held>,
+    pub changes: Vec<Change>,
+}
+
+/// Something declared that cannot be had right now. The object stays as it runs, everything else goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    pub object: ObjectId,
+    /// Names option and path, never a secret's content.
+    pub reason: String,
+}
+
+/// Compares what should run with what runs.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let mut plan = Plan { held: desired.held.clone(), ..Plan::default() };
+    listeners::plan(desired, observed, &mut plan);
+    keys::plan(desired, observed, &mut plan);
+    page::plan(desired, observed, &mut plan);
+    ladder::plan(desired, observed, &mut plan);
+    plan.steps.sort_by_key(|step| (step.phase, rank(&step.action)));
+    plan
+}
+
+impl Plan {
+    /// Whether the engine runs all that is declared and can be had.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    fn push(&mut self, phase: Phase, action: Action, change: Change) {
+        self.steps.push(Step { object: change.object.clone(), phase, effect: change.effect, action });
+        self.changes.push(change);
+    }
+
+    fn hold(&mut self, object: ObjectId, reason: String) {
+        self.held.push(Held { object, reason });
+    }
+}
+
+/// Order within a phase: a key that was taken away must not outlive anything else the operator changed with it.
+fn rank(action: &Action) -> u8 {
+    match action {
+        Action::RemoveStreamKey { .. } => 0,
+        Action::PutStreamKey { .. } => 1,
+        Action::SetLatency { .. } => 2,
+        Action::Bind { .. } | Action::PutRung { .. } | Action::RemoveRung { .. } | Action::PutPage { .. } => 3,
+    }
+}
+
+/// When a change of an object takes hold.
+#[must_use]
+pub const fn effect_of(object: &ObjectId) -> Effect {
+    match object {
+        ObjectId::Listener(_) => Effect::Rebind,
+        ObjectId::StreamKey(_) => Effect::Session,
+        ObjectId::Page => Effect::Live,
+        ObjectId::Latency | ObjectId::Rung(_) => Effect::Segment,
+    }
+}

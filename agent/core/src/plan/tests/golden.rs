@@ -1,0 +1,142 @@
+//! Plan texts in `tests/plans/`: read them in review as you would code.
+
+use std::collections::BTreeMap;
+
+use nixcast_schema::{Settings, SocialHandle, StreamKey, Variant};
+
+use super::model;
+use crate::control::{LogoRef, ObjectId, Observed};
+use crate::keys::{Salt, StreamKeySecret};
+use crate::plan::{Colour, Desired, DesiredLogo, Material, Picture, plan, render};
+
+struct World {
+    settings: Settings,
+    material: Material,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut settings = Settings::default();
+        "NixOS Live".clone_into(&mut settings.instance.name);
+        settings.instance.tags = vec!["nix".to_owned()];
+        settings.video.variants = vec![
+            Variant { passthrough: true, order: 10, ..Variant::named("source") },
+            Variant { height: Some(480), video_bitrate_kbps: 1000, order: 30, ..Variant::named("480p") },
+        ];
+        let mut world = Self { settings, material: Material { keys: BTreeMap::new(), logo: DesiredLogo::BuiltIn } };
+        world.key("main", Ok("correct-horse"));
+        world
+    }
+
+    fn key(&mut self, name: &str, secret: Result<&str, &str>) {
+        self.settings.stream_keys.retain(|key| key.name != name);
+        self.settings.stream_keys.push(StreamKey {
+            name: name.to_owned(),
+            key_file: format!("/run/secrets/{name}"),
+            comment: "OBS, room A".to_owned(),
+            enable: true,
+            expires: None,
+        });
+        let secret = secret.map(|key| StreamKeySecret::from_file_content(key.as_bytes()).unwrap()).map_err(|reason| {
+            format!("{}.keyFile: /run/secrets/{name} {reason}", ObjectId::StreamKey(name.to_owned()))
+        });
+        self.material.keys.insert(name.to_owned(), (secret, Salt::new([1; 16])));
+    }
+
+    fn desired(&self) -> Desired {
+        Desired::resolve(&self.settings, &self.material)
+    }
+
+    fn observed(&self) -> Observed {
+        let mut observed = Observed::default();
+        let steps = plan(&self.desired(), &observed).steps;
+        model::apply(&mut observed, &steps);
+        observed
+    }
+}
+
+fn text(change: impl FnOnce(&mut World)) -> String {
+    let mut world = World::new();
+    let observed = world.observed();
+    change(&mut world);
+    let plan = plan(&world.desired(), &observed);
+    render(&plan.changes, &plan.held, Colour::Plain)
+}
+
+#[test]
+fn plans_read_as_they_always_did() {
+    let first = World::new();
+    let first = plan(&first.desired(), &Observed::default());
+    let cases = [
+        ("first-start", render(&first.changes, &first.held, Colour::Plain)),
+        ("nothing", text(|_| ())),
+        (
+            "ports",
+            text(|world| {
+                world.settings.http.port = 8081;
+                "::1".clone_into(&mut world.settings.rtmp.address);
+            }),
+        ),
+        (
+            "branding",
+            text(|world| {
+                let instance = &mut world.settings.instance;
+                "NixOS \"Live\"".clone_into(&mut instance.name);
+                instance.offline_message = "Back soon. ".repeat(20);
+                instance.theme.accent = Some("#5277c3".to_owned());
+                instance.social_handles =
+                    vec![SocialHandle { platform: "mastodon".to_owned(), url: "https://example.org/@nix".to_owned() }];
+                let logo = LogoRef { digest: "0a1b2c3d".repeat(8), media_type: "image/svg+xml".to_owned() };
+                world.material.logo = DesiredLogo::Picture(Picture { logo, base64: String::new() });
+            }),
+        ),
+        (
+            "ladder",
+            text(|world| {
+                let variants = &mut world.settings.video.variants;
+                variants[1].video_bitrate_kbps = 1200;
+                variants[0].enable = false;
+                variants.push(Variant { height: Some(720), order: 20, ..Variant::named("720p") });
+                world.settings.video.latency_level = 0;
+            }),
+        ),
+        (
+            "keys",
+            text(|world| {
+                world.key("main", Ok("another-horse"));
+                world.key("backup", Ok("battery-staple"));
+                world.key("room.b", Err("does not exist"));
+            }),
+        ),
+        ("key-removed", text(|world| world.settings.stream_keys.clear())),
+        (
+            "key-file-gone",
+            text(|world| {
+                world.key("main", Err("does not exist"));
+                world.settings.stream_keys[0].enable = false;
+            }),
+        ),
+    ];
+    for (name, got) in cases {
+        assert!(!got.contains("horse") && !got.contains("battery"), "{name} shows a secret:\n{got}");
+        compare(name, &got);
+    }
+}
+
+#[test]
+fn colour_is_only_added_around_the_same_words() {
+    let world = World::new();
+    let plan = plan(&world.desired(), &Observed::default());
+    let coloured = render(&plan.changes, &plan.held, Colour::Terminal);
+    assert!(coloured.contains("\u{1b}[32m+\u{1b}[0m"));
+}
+
+/// Compares with the golden text; `NIXCAST_WRITE_GOLDEN=1` rewrites it for review.
+fn compare(name: &str, got: &str) {
+    let path = format!("{}/../../tests/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("NIXCAST_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, got).unwrap();
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(got, want, "{path} differs; NIXCAST_WRITE_GOLDEN=1 rewrites it");
+}

@@ -1,0 +1,20 @@
+//! The engine as a plan sees it: each action is idempotent and changes one object.
+
+use crate::control::{Action, Observed, Step};
+
+pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
+    for step in steps {
+        match step.action.clone() {
+            Action::Bind { listener, address } => drop(observed.listeners.insert(listener, address)),
+            Action::PutStreamKey { name, grant } => drop(observed.stream_keys.insert(name, grant)),
+            Action::RemoveStreamKey { name } => drop(observed.stream_keys.remove(&name)),
+            Action::PutPage { page, logo_base64 } => {
+                assert_eq!(page.logo.is_some(), logo_base64.is_some(), "a logo travels with its bytes");
+                observed.page = Some(page);
+            }
+            Action::SetLatency { level } => observed.latency_level = Some(level),
+            Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
+            Action::RemoveRung { name } => drop(observed.ladder.remove(&name)),
+        }
+    }
+}

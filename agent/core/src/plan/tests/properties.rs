@@ -1,0 +1,209 @@
+use std::collections::BTreeMap;
+
+use nixcast_schema::{Preset, Settings, StreamKey, Variant};
+use proptest::prelude::*;
+
+use super::model;
+use crate::control::{Action, LogoRef, ObjectId, Observed, Phase};
+use crate::keys::{self, Salt, StreamKeySecret};
+use crate::plan::{Desired, DesiredLogo, Material, Picture, plan};
+
+fn secret() -> impl Strategy<Value = Result<StreamKeySecret, String>> {
+    prop_oneof![
+        4 => "[a-c]{8}".prop_map(|key| Ok(StreamKeySecret::from_file_content(key.as_bytes()).unwrap())),
+        1 => Just(Err("the file is gone".to_owned())),
+    ]
+}
+
+fn stream_keys() -> impl Strategy<Value = Vec<(StreamKey, (Result<StreamKeySecret, String>, Salt))>> {
+    let key = (any::<bool>(), "[ab]?", prop::option::of(0..3u8), secret(), any::<[u8; 16]>());
+    prop::collection::btree_map("[abc]", key, 0..3).prop_map(|keys| {
+        keys.into_iter()
+            .map(|(name, (enable, comment, expires, secret, salt))| {
+                let expires = expires.map(|day| format!("2027-01-0{}T00:00:00Z", day + 1));
+                (
+                    StreamKey { name, key_file: "/run/key".to_owned(), comment, enable, expires },
+                    (secret, Salt::new(salt)),
+                )
+            })
+            .collect()
+    })
+}
+
+fn variants() -> impl Strategy<Value = Vec<Variant>> {
+    let variant = (any::<bool>(), any::<bool>(), 0..3u16, 0..2u32);
+    prop::collection::btree_map("[stu]", variant, 0..3).prop_map(|variants| {
+        variants
+            .into_iter()
+            .map(|(name, (enable, passthrough, order, step))| Variant {
+                enable,
+                passthrough,
+                order,
+                video_bitrate_kbps: 1000 + step,
+                preset: if step == 0 { Preset::Fast } else { Preset::Faster },
+                ..Variant::named(&name)
+            })
+            .collect()
+    })
+}
+
+fn picture() -> impl Strategy<Value = Picture> {
+    "[01]".prop_map(|digest| Picture {
+        base64: digest.clone(),
+        logo: LogoRef { digest, media_type: "image/png".to_owned() },
+    })
+}
+
+fn logo() -> impl Strategy<Value = DesiredLogo> {
+    prop_oneof![
+        Just(DesiredLogo::BuiltIn),
+        picture().prop_map(DesiredLogo::Picture),
+        prop::option::of(picture())
+            .prop_map(|last_good| DesiredLogo::Held { reason: "unreadable".to_owned(), last_good }),
+    ]
+}
+
+fn desired() -> impl Strategy<Value = Desired> {
+    (stream_keys(), variants(), logo(), "[xy]", 0..5u8, 1..3u16, prop::sample::select(vec!["::", "127.0.0.1", "bad"]))
+        .prop_map(|(keys, variants, logo, name, latency_level, port, address)| {
+            let mut settings = Settings::default();
+            settings.http.port = port;
+            settings.rtmp.address = address.to_owned();
+            settings.instance.name = name;
+            settings.video.latency_level = latency_level;
+            settings.video.variants = variants;
+            let (stream_keys, material): (Vec<StreamKey>, Vec<_>) = keys.into_iter().unzip();
+            let keys = stream_keys.iter().map(|key| key.name.clone()).zip(material).collect::<BTreeMap<_, _>>();
+            settings.stream_keys = stream_keys;
+            Desired::resolve(&settings, &Material { keys, logo })
+        })
+}
+
+/// An engine as some earlier document, applied whole or in part, left it.
+fn observed() -> impl Strategy<Value = Observed> {
+    (desired(), any::<prop::sample::Index>()).prop_map(|(earlier, cut)| {
+        let mut observed = Observed::default();
+        let steps = plan(&earlier, &observed).steps;
+        model::apply(&mut observed, &steps[..cut.index(steps.len() + 1)]);
+        observed
+    })
+}
+
+fn converge(desired: &Desired, observed: &mut Observed) {
+    let steps = plan(desired, observed).steps;
+    model::apply(observed, &steps);
+}
+
+proptest! {
+    #[test]
+    fn planning_a_converged_world_gives_nothing(desired in desired(), observed in observed()) {
+        let mut observed = observed;
+        converge(&desired, &mut observed);
+        let again = plan(&desired, &observed);
+        prop_assert!(again.steps.is_empty(), "{:?}", again.steps);
+        prop_assert!(again.changes.is_empty());
+    }
+
+    #[test]
+    fn a_plan_cut_short_then_replanned_converges(
+        desired in desired(), observed in observed(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut whole = observed.clone();
+        converge(&desired, &mut whole);
+        let mut resumed = observed;
+        let steps = plan(&desired, &resumed).steps;
+        model::apply(&mut resumed, &steps[..cut.index(steps.len() + 1)]);
+        converge(&desired, &mut resumed);
+        prop_assert_eq!(resumed, whole);
+    }
+
+    #[test]
+    fn steps_come_in_order_and_lost_permissions_lead_the_switch(desired in desired(), observed in observed()) {
+        let steps = plan(&desired, &observed).steps;
+        prop_assert!(steps.is_sorted_by_key(|step| step.phase));
+        let switch: Vec<_> = steps.iter().filter(|step| step.phase == Phase::Switch).collect();
+        let removals_lead = switch.is_sorted_by_key(|step| !matches!(step.action, Action::RemoveStreamKey { .. }));
+        prop_assert!(removals_lead);
+    }
+
+    #[test]
+    fn each_step_has_one_change_and_each_object_one_step(desired in desired(), observed in observed()) {
+        let plan = plan(&desired, &observed);
+        prop_assert_eq!(plan.steps.len(), plan.changes.len());
+        let mut objects: Vec<ObjectId> = plan.steps.into_iter().map(|step| step.object).collect();
+        objects.sort();
+        let mut changed: Vec<ObjectId> = plan.changes.into_iter().map(|change| change.object).collect();
+        changed.sort();
+        prop_assert_eq!(&objects, &changed);
+        objects.dedup();
+        prop_assert_eq!(objects, changed);
+    }
+
+    #[test]
+    fn a_held_object_holds_back_no_other(desired in desired(), observed in observed()) {
+        let mut with_held = observed.clone();
+        converge(&desired, &mut with_held);
+        for (name, key) in &desired.stream_keys {
+            match (&key.secret, with_held.stream_keys.get(name)) {
+                (Ok(secret), Some(grant)) => {
+                    prop_assert_eq!(secret.hash(&Salt::from_hex(&grant.salt).unwrap()), grant.hash.clone());
+                    prop_assert_eq!(grant.enabled, key.enabled);
+                }
+                // No secret: whatever was there stays usable to the same publisher, with the declared limits.
+                (Err(_), Some(grant)) => {
+                    prop_assert_eq!(&grant.hash, &observed.stream_keys[name].hash);
+                    prop_assert_eq!((grant.enabled, grant.expires_at), (key.enabled, key.expires_at));
+                }
+                (Err(_), None) => prop_assert!(!observed.stream_keys.contains_key(name)),
+                (Ok(_), None) => panic!("{name} is missing"),
+            }
+        }
+        prop_assert!(with_held.stream_keys.keys().all(|name| desired.stream_keys.contains_key(name)));
+        prop_assert_eq!(with_held.ladder, desired.ladder);
+        prop_assert_eq!(with_held.latency_level, Some(desired.latency_level));
+    }
+
+    #[test]
+    fn a_restarted_engine_is_told_everything(desired in desired()) {
+        let plan = plan(&desired, &Observed::default());
+        let told: Vec<ObjectId> = plan.steps.iter().map(|step| step.object.clone()).collect();
+        for object in desired.objects() {
+            let is_held = plan.held.iter().any(|held| held.object == object);
+            prop_assert!(told.contains(&object) || is_held, "{object} is neither told nor held");
+        }
+    }
+
+    #[test]
+    fn positions_count_from_zero_without_gaps(desired in desired()) {
+        let mut positions: Vec<u16> = desired.ladder.values().map(|rung| rung.position).collect();
+        positions.sort_unstable();
+        prop_assert_eq!(positions, (0..).take(desired.ladder.len()).collect::<Vec<u16>>());
+    }
+}
+
+#[test]
+fn a_rotated_key_gets_a_new_salt_and_loses_the_old_secret() {
+    let settings = Settings {
+        stream_keys: vec![StreamKey {
+            name: "main".to_owned(),
+            key_file: "/run/key".to_owned(),
+            comment: String::new(),
+            enable: true,
+            expires: None,
+        }],
+        ..Settings::default()
+    };
+    let with = |key: &[u8], salt| {
+        let secret = StreamKeySecret::from_file_content(key).unwrap();
+        let keys = BTreeMap::from([("main".to_owned(), (Ok(secret), Salt::new([salt; 16])))]);
+        Desired::resolve(&settings, &Material { keys, logo: DesiredLogo::BuiltIn })
+    };
+    let mut observed = Observed::default();
+    converge(&with(b"first-key", 1), &mut observed);
+    let first = observed.stream_keys["main"].clone();
+    assert!(plan(&with(b"first-key", 2), &observed).is_empty(), "another fresh salt is no change");
+    converge(&with(b"second-key", 3), &mut observed);
+    let second = &observed.stream_keys["main"];
+    assert_ne!(first.salt, second.salt);
+    assert!(keys::verify(second, b"second-key") && !keys::verify(second, b"first-key"));
+}
