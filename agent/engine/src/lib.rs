@@ -1,1 +1,71 @@
+//! The data plane: sockets, publisher sessions, worker supervision, packaging and the web server.
+//!
+//! Reads no settings document and no secret file: the agent tells it what to do over the control socket, and it starts
+//! with nothing open, which means no listener and no stream key. Lives as long as the machine is up.
 #![forbid(unsafe_code)]
+
+mod broadcast;
+mod control;
+mod declared;
+mod ingest;
+mod listeners;
+pub mod packager;
+mod store;
+mod tasks;
+mod web;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use control::{Control, ControlSocket};
+use declared::Declared;
+use ingest::Ingest;
+use store::Store;
+use web::Site;
+
+/// What an engine needs to know before the agent speaks to it. Nothing here is a setting.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Unix socket to listen on for the agent.
+    pub control_socket: PathBuf,
+    /// Program started as `PROGRAM transcode` when a rung must be encoded: this very binary.
+    pub worker_program: PathBuf,
+}
+
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("could not listen on the control socket {path}")]
+    ControlSocket { path: PathBuf, #[source] cause: io::Error },
+    #[error("could not listen for signals")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT. `ready` is called once the agent can connect.
+pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), EngineError> {
+    tasks::log_panics();
+    let mut terminate = signal(SignalKind::terminate()).map_err(EngineError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(EngineError::Signals)?;
+    let EngineOptions { control_socket, worker_program } = options;
+    let socket = ControlSocket::bind(&control_socket)
+        .await
+        .map_err(|cause| EngineError::ControlSocket { path: control_socket, cause })?;
+    let (settings, declared) = watch::channel(Arc::new(Declared::default()));
+    let store = Store::default();
+    let channel = broadcast::start(declared.clone(), store.clone(), worker_program);
+    let site = Site::new(declared, channel.clone(), store);
+    let control = Control::new(settings, channel.clone(), Ingest::new(channel), site);
+    tracing::info!(pid = std::process::id(), "engine started");
+    ready();
+    // Each arm may be dropped: clients of the control socket lose a connection they will open again.
+    tokio::select! {
+        () = socket.serve(control) => {}
+        _signal = terminate.recv() => tracing::info!("engine asked to stop"),
+        _signal = interrupt.recv() => tracing::info!("engine interrupted"),
+    }
+    Ok(())
+}

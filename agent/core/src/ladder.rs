@@ -1,0 +1,241 @@
+//! Which encoder serves which rung, and when a rung needs a new one.
+//!
+//! Turns the declared ladder into orders for the worker. An encoder keeps its id as long as the open encoder can
+//! follow the change (its bitrate); anything else that shapes the picture takes a new id, and thereby a new encoder
+//! at the next grid point.
+
+use std::collections::BTreeMap;
+
+use nixcast_schema::Preset;
+
+use crate::control::{Encode, Rung};
+use crate::ids::EncoderId;
+
+/// How long a segment is and how the encoder is tuned, per latency level 0 to 4.
+///
+/// Segment durations are Owncast's (1 to 5 s), so that a level keeps its meaning for people who move over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyLevel(u8);
+
+impl LatencyLevel {
+    /// Levels beyond 4 mean 4.
+    #[must_use]
+    pub fn new(level: u8) -> Self {
+        Self(level.min(4))
+    }
+
+    /// Distance of two IDR pictures and duration of a segment, in milliseconds.
+    #[must_use]
+    pub fn grid_ms(self) -> u32 {
+        (u32::from(self.0) + 1) * 1000
+    }
+
+    /// Segments a playlist lists: Owncast's counts, at least 25 s of video.
+    #[must_use]
+    pub fn window_segments(self) -> usize {
+        [25, 15, 10, 8, 5][usize::from(self.0)]
+    }
+
+    /// Whether x264 gives up look-ahead and B-frames: their delay (0.6 s at 30 fps, measured) is more than half a
+    /// segment at the two lowest levels.
+    #[must_use]
+    pub fn is_zero_latency(self) -> bool {
+        self.0 <= 1
+    }
+}
+
+/// One encoder the worker should run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncoderOrder {
+    pub id: EncoderId,
+    pub rung: String,
+    pub width: Option<u16>,
+    pub height: Option<u16>,
+    pub framerate: Option<u8>,
+    pub video_bitrate_kbps: u32,
+    pub preset: Preset,
+    pub zero_latency: bool,
+}
+
+impl EncoderOrder {
+    /// Whether an open encoder working to `self` can be brought to `want` without being replaced.
+    fn can_become(&self, want: &Self) -> bool {
+        let Self { id: _, rung, width, height, framerate, video_bitrate_kbps: _, preset, zero_latency } = self;
+        (rung, width, height, framerate, preset, zero_latency)
+            == (&want.rung, &want.width, &want.height, &want.framerate, &want.preset, &want.zero_latency)
+    }
+}
+
+/// The sound all rungs share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioOrder {
+    /// The publisher's own.
+    Passthrough,
+    Encode { id: EncoderId, bitrate_kbps: u32 },
+}
+
+/// What the worker and the packagers should do from the next grid point on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orders {
+    pub latency: LatencyLevel,
+    pub encoders: Vec<EncoderOrder>,
+    pub passthrough: Vec<String>,
+    pub audio: AudioOrder,
+}
+
+impl Orders {
+    /// Whether anything must be encoded. A ladder of pass-through rungs needs no worker.
+    #[must_use]
+    pub fn need_worker(&self) -> bool {
+        !self.encoders.is_empty()
+    }
+}
+
+/// Remembers which encoder serves which rung during one broadcast.
+#[derive(Debug)]
+pub struct Ladder {
+    next_id: u32,
+    encoders: BTreeMap<String, EncoderOrder>,
+    audio: Option<(EncoderId, u32)>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        // 0 is never an encoder: pass-through tracks use ids of their own, taken from the same counter.
+        Self { next_id: 1, encoders: BTreeMap::new(), audio: None }
+    }
+}
+
+impl Ladder {
+    /// An id nobody else has during this broadcast.
+    pub fn fresh_id(&mut self) -> EncoderId {
+        let id = EncoderId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// Forgets all running encoders, so that the next orders start every rung anew (the worker was lost).
+    pub fn forget_encoders(&mut self) {
+        self.encoders.clear();
+        self.audio = None;
+    }
+
+    /// Orders for the declared `rungs` (any order; positions decide) at `latency`.
+    pub fn orders(&mut self, rungs: &BTreeMap<String, Rung>, latency: LatencyLevel) -> Orders {
+        let mut ordered: Vec<&Rung> = rungs.values().collect();
+        ordered.sort_by_key(|rung| (rung.position, &rung.name));
+        let mut encoders = Vec::new();
+        let mut passthrough = Vec::new();
+        for rung in &ordered {
+            match &rung.encode {
+                Encode::Passthrough => passthrough.push(rung.name.clone()),
+                Encode::Transcode { width, height, framerate, video_bitrate_kbps, preset } => {
+                    let want = EncoderOrder {
+                        id: EncoderId(0),
+                        rung: rung.name.clone(),
+                        width: *width,
+                        height: *height,
+                        framerate: *framerate,
+                        video_bitrate_kbps: *video_bitrate_kbps,
+                        preset: *preset,
+                        zero_latency: latency.is_zero_latency(),
+                    };
+                    encoders.push(self.assign(want));
+                }
+            }
+        }
+        self.encoders = encoders.iter().map(|order| (order.rung.clone(), order.clone())).collect();
+        let audio = self.audio_order(&ordered, !passthrough.is_empty());
+        Orders { latency, encoders, passthrough, audio }
+    }
+
+    fn assign(&mut self, mut want: EncoderOrder) -> EncoderOrder {
+        want.id = match self.encoders.get(&want.rung) {
+            Some(running) if running.can_become(&want) => running.id,
+            _ => self.fresh_id(),
+        };
+        want
+    }
+
+    fn audio_order(&mut self, ordered: &[&Rung], has_passthrough: bool) -> AudioOrder {
+        let bitrate_kbps = ordered.iter().map(|rung| rung.audio_bitrate_kbps).max().unwrap_or(0);
+        if has_passthrough || ordered.is_empty() {
+            self.audio = None;
+            return AudioOrder::Passthrough;
+        }
+        let id = match self.audio {
+            Some((id, running)) if running == bitrate_kbps => id,
+            _ => self.fresh_id(),
+        };
+        self.audio = Some((id, bitrate_kbps));
+        AudioOrder::Encode { id, bitrate_kbps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rung(name: &str, position: u16, kbps: u32) -> (String, Rung) {
+        let encode = Encode::Transcode {
+            width: None,
+            height: Some(720),
+            framerate: None,
+            video_bitrate_kbps: kbps,
+            preset: Preset::Veryfast,
+        };
+        (name.to_owned(), Rung { name: name.to_owned(), position, audio_bitrate_kbps: 128, encode })
+    }
+
+    fn source(position: u16) -> (String, Rung) {
+        let rung =
+            Rung { name: "source".to_owned(), position, audio_bitrate_kbps: 160, encode: Encode::Passthrough };
+        (rung.name.clone(), rung)
+    }
+
+    #[test]
+    fn a_bitrate_change_keeps_the_encoder_and_leaves_the_others_alone() {
+        let mut ladder = Ladder::default();
+        let level = LatencyLevel::new(2);
+        let before = ladder.orders(&BTreeMap::from([rung("hd", 0, 2000), rung("sd", 1, 800)]), level);
+        let after = ladder.orders(&BTreeMap::from([rung("hd", 0, 1500), rung("sd", 1, 800)]), level);
+        assert_eq!(before.encoders[0].id, after.encoders[0].id);
+        assert_eq!(after.encoders[0].video_bitrate_kbps, 1500);
+        assert_eq!(before.encoders[1], after.encoders[1]);
+        assert_eq!(before.audio, after.audio);
+    }
+
+    #[test]
+    fn what_shapes_the_picture_takes_a_new_encoder() {
+        let mut ladder = Ladder::default();
+        let rungs = BTreeMap::from([rung("hd", 0, 2000)]);
+        let before = ladder.orders(&rungs, LatencyLevel::new(2));
+        let same_tuning = ladder.orders(&rungs, LatencyLevel::new(3));
+        let other_tuning = ladder.orders(&rungs, LatencyLevel::new(1));
+        assert_eq!(before.encoders, same_tuning.encoders);
+        assert_ne!(before.encoders[0].id, other_tuning.encoders[0].id);
+    }
+
+    #[test]
+    fn a_lost_worker_starts_every_rung_anew() {
+        let mut ladder = Ladder::default();
+        let rungs = BTreeMap::from([rung("hd", 0, 2000), rung("sd", 1, 800)]);
+        let before = ladder.orders(&rungs, LatencyLevel::new(2));
+        ladder.forget_encoders();
+        let after = ladder.orders(&rungs, LatencyLevel::new(2));
+        assert!(after.encoders.iter().all(|order| before.encoders.iter().all(|old| old.id != order.id)));
+    }
+
+    #[test]
+    fn one_passthrough_rung_makes_the_sound_pass_through() {
+        let mut ladder = Ladder::default();
+        let level = LatencyLevel::new(2);
+        let mixed = ladder.orders(&BTreeMap::from([source(0), rung("sd", 1, 800)]), level);
+        assert_eq!(mixed.audio, AudioOrder::Passthrough);
+        assert!(mixed.need_worker());
+        let encoded = ladder.orders(&BTreeMap::from([rung("sd", 1, 800)]), level);
+        assert!(matches!(encoded.audio, AudioOrder::Encode { bitrate_kbps: 128, .. }));
+        let pure = ladder.orders(&BTreeMap::from([source(0)]), level);
+        assert!(!pure.need_worker());
+    }
+}

@@ -1,0 +1,300 @@
+//! The channel: who publishes to it, and the broadcast that comes of it.
+//!
+//! One task owns all of it and is reached through [`ChannelHandle`]. Publishers and the worker feed it through one
+//! bounded inbox; it never waits for a viewer, and never for the worker (a full worker queue drops to the next
+//! keyframe), so the inbox drains as fast as media can be packaged.
+
+mod orders;
+mod show;
+mod sound;
+mod track;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nixcast_core::admission::{self, Admitted, Refusal};
+use nixcast_core::control::{BroadcastFacts, Condition, ObjectId};
+use nixcast_core::hls::Presentation;
+use nixcast_core::ids::SessionId;
+use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
+use nixcast_media::protocol::FromWorker;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::declared::{Declared, Watch};
+use crate::store::Store;
+use crate::tasks;
+use crate::web::view::BroadcastView;
+use show::Show;
+
+/// Messages waiting for the channel: about three seconds of media, more than a scheduling hiccup.
+const INBOX: usize = 512;
+
+/// How often what has left every window is freed, and key expiry is looked at.
+const HOUSEKEEPING: Duration = Duration::from_millis(250);
+
+/// What the web server and `status` read of a channel.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelHandle {
+    inbox: mpsc::Sender<Input>,
+    /// The presentation of the live broadcast. Locked for the length of one playlist, never across an await.
+    pub(crate) presentation: Arc<Mutex<Option<Presentation>>>,
+    pub(crate) view: watch::Receiver<Option<BroadcastView>>,
+    facts: watch::Receiver<ChannelFacts>,
+}
+
+/// What `status` says of a channel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChannelFacts {
+    pub(crate) broadcast: Option<BroadcastFacts>,
+    pub(crate) pending: Vec<ObjectId>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// A publisher asks to be let in.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) session: SessionId,
+    pub(crate) app: String,
+    pub(crate) key: zeroize::Zeroizing<Vec<u8>>,
+    /// Told once why the session must end.
+    pub(crate) end: oneshot::Sender<Refusal>,
+    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// What an admitted publisher sends, on the broadcast's time line.
+#[derive(Debug)]
+pub(crate) enum FromPublisher {
+    FrameRate(f64),
+    VideoConfig(VideoConfig),
+    AudioConfig(AudioConfig),
+    Video(AccessUnit),
+    Audio(AccessUnit),
+}
+
+/// Everything that reaches the channel's task.
+#[derive(Debug)]
+enum Input {
+    Publish(Publish),
+    Media { session: SessionId, media: FromPublisher },
+    Gone { session: SessionId },
+    Worker { epoch: u64, frame: FromWorker },
+    WorkerGone { epoch: u64, how: String },
+    /// Settings were replaced; answered once they are taken up.
+    Settle(oneshot::Sender<()>),
+}
+
+impl ChannelHandle {
+    /// Asks to publish. An error means the engine is going down.
+    pub(crate) async fn publish(&self, publish: Publish) -> Result<(), ChannelClosed> {
+        self.inbox.send(Input::Publish(publish)).await.map_err(|_closed| ChannelClosed)
+    }
+
+    /// Hands over media. Waits while the inbox is full, which slows the publisher's connection down and nobody else.
+    pub(crate) async fn media(&self, session: SessionId, media: FromPublisher) -> Result<(), ChannelClosed> {
+        self.inbox.send(Input::Media { session, media }).await.map_err(|_closed| ChannelClosed)
+    }
+
+    /// Says that a publisher is gone. Harmless for one that was never let in.
+    pub(crate) async fn gone(&self, session: SessionId) {
+        if self.inbox.send(Input::Gone { session }).await.is_err() {
+            tracing::debug!(%session, "the channel closed before its publisher");
+        }
+    }
+
+    /// Waits until the newest settings are taken up: after this, [`Self::facts`] says what is still pending.
+    pub(crate) async fn settle(&self) {
+        let (done, taken_up) = oneshot::channel();
+        if self.inbox.send(Input::Settle(done)).await.is_ok() && taken_up.await.is_err() {
+            tracing::debug!("the channel closed while settings were taken up");
+        }
+    }
+
+    pub(crate) fn facts(&self) -> ChannelFacts {
+        self.facts.borrow().clone()
+    }
+
+    /// The live presentation, if there is one, locked.
+    pub(crate) fn with_presentation<T>(&self, read: impl FnOnce(&mut Presentation) -> T) -> Option<T> {
+        self.presentation.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(read)
+    }
+}
+
+/// The channel's task has ended: the engine is going down.
+#[derive(Debug, thiserror::Error)]
+#[error("the channel is closed")]
+pub(crate) struct ChannelClosed;
+
+/// Starts the channel's task.
+pub(crate) fn start(declared: Watch, store: Store, worker_program: PathBuf) -> ChannelHandle {
+    let (inbox, messages) = mpsc::channel(INBOX);
+    let (view_writer, view) = watch::channel(None);
+    let (facts_writer, facts) = watch::channel(ChannelFacts::default());
+    let presentation = Arc::new(Mutex::new(None));
+    let channel = Channel {
+        stage: Stage { presentation: Arc::clone(&presentation), store, view: view_writer },
+        declared,
+        inbox: inbox.downgrade(),
+        facts: facts_writer,
+        worker_program,
+        show: None,
+    };
+    tasks::spawn("channel", channel.run(messages));
+    ChannelHandle { inbox, presentation, view, facts }
+}
+
+/// Where a broadcast puts what it makes.
+#[derive(Debug)]
+struct Stage {
+    presentation: Arc<Mutex<Option<Presentation>>>,
+    store: Store,
+    view: watch::Sender<Option<BroadcastView>>,
+}
+
+struct Channel {
+    stage: Stage,
+    declared: Watch,
+    /// For worker tasks; weak, so that the channel ends when its handles are gone.
+    inbox: mpsc::WeakSender<Input>,
+    facts: watch::Sender<ChannelFacts>,
+    worker_program: PathBuf,
+    show: Option<Show>,
+}
+
+impl Channel {
+    async fn run(mut self, mut messages: mpsc::Receiver<Input>) {
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        housekeeping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            // Both arms only take a value out; nothing is lost when the other one wins.
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                _tick = housekeeping.tick() => self.tidy(),
+            }
+        }
+        self.end("the engine is going down");
+    }
+
+    fn take(&mut self, message: Input) {
+        match message {
+            Input::Publish(publish) => self.admit(publish),
+            Input::Media { session, media } => {
+                if let Some(show) = self.show.as_mut().filter(|show| show.session() == session) {
+                    show.take_media(media, &self.stage);
+                }
+            }
+            Input::Gone { session } => {
+                if self.show.as_ref().is_some_and(|show| show.session() == session) {
+                    self.end("the publisher is gone");
+                }
+            }
+            Input::Worker { epoch, frame } => {
+                if let Some(show) = &mut self.show {
+                    show.take_worker(epoch, frame, &self.stage);
+                }
+            }
+            Input::WorkerGone { epoch, how } => {
+                if let Some(show) = &mut self.show {
+                    show.lose_worker(epoch, &how, &self.stage);
+                }
+            }
+            Input::Settle(done) => {
+                self.take_settings();
+                self.publish_facts();
+                // The control task may have given up waiting; the settings are taken up all the same.
+                let _is_awaited = done.send(());
+            }
+        }
+    }
+
+    fn admit(&mut self, publish: Publish) {
+        let declared: Arc<Declared> = Arc::clone(&self.declared.borrow());
+        let request = admission::Request { app: &publish.app, key: &publish.key, is_taken: self.show.is_some() };
+        let (now, session) = (unix_seconds(), publish.session);
+        match admission::admit(&request, &declared.stream_keys, now) {
+            Ok(admitted) => {
+                if publish.reply.send(Ok(())).is_err() {
+                    return;
+                }
+                tracing::info!(channel = %admitted.channel, %session, stream_key = admitted.key_name, "publisher admitted");
+                self.begin(session, admitted, publish.end, &declared);
+            }
+            Err(refusal) => {
+                tracing::warn!(%session, reason = %refusal, "publisher refused");
+                // The publisher may have hung up meanwhile; it is refused either way.
+                let _is_awaited = publish.reply.send(Err(refusal));
+            }
+        }
+    }
+
+    fn begin(&mut self, session: SessionId, admitted: Admitted, end: oneshot::Sender<Refusal>, declared: &Declared) {
+        let spawner = worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() };
+        self.show = Some(Show::begin(show::Publisher { session, admitted, end }, declared, spawner, &self.stage));
+        self.publish_facts();
+    }
+
+    fn take_settings(&mut self) {
+        let declared: Arc<Declared> = Arc::clone(&self.declared.borrow_and_update());
+        self.check_key(&declared);
+        if let Some(show) = &mut self.show {
+            show.take_settings(&declared, &self.stage);
+        }
+    }
+
+    /// Ends the session whose key may no longer be used. The broadcast ends with it, at once.
+    fn check_key(&mut self, declared: &Declared) {
+        let Some(show) = &mut self.show else { return };
+        if let Err(refusal) = admission::may_continue(show.admitted(), &declared.stream_keys, unix_seconds()) {
+            tracing::warn!(session = %show.session(), reason = %refusal, "publisher's stream key is no longer good");
+            show.dismiss(refusal);
+            self.end("the stream key was withdrawn");
+        }
+    }
+
+    fn tidy(&mut self) {
+        let declared: Arc<Declared> = Arc::clone(&self.declared.borrow());
+        self.check_key(&declared);
+        if let Some(show) = &mut self.show {
+            show.tidy(&self.stage);
+        }
+        self.publish_facts();
+    }
+
+    fn publish_facts(&mut self) {
+        let facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
+        self.facts.send_replace(facts);
+    }
+
+    fn end(&mut self, reason: &str) {
+        let Some(show) = self.show.take() else { return };
+        tracing::info!(session = %show.session(), reason, "broadcast ended");
+        show.end(&self.stage);
+        self.publish_facts();
+    }
+}
+
+impl Stage {
+    /// The presentation of the live broadcast; there is one for as long as there is a show.
+    fn with<T>(&self, write: impl FnOnce(&mut Presentation) -> T) -> Option<T> {
+        self.presentation.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(write)
+    }
+
+    fn replace(&self, presentation: Option<Presentation>) {
+        *self.presentation.lock().unwrap_or_else(PoisonError::into_inner) = presentation;
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_seconds() -> i64 {
+    unix_millis() / 1000
+}
+
+/// Milliseconds since 1970; 0 for a clock before that, which is as wrong as any other value then.
+pub(crate) fn unix_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,155 @@
+//! The transcoding worker as a child process: spawned, fed without ever waiting for it, and told apart by epoch.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use nixcast_media::protocol::{FrameReader, FromWorker, ToWorker, WorkerControl};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use super::Input;
+use crate::tasks::{self, chain};
+
+/// Units waiting for the worker: three seconds of 30 fps video and 48 kHz sound. Full means the worker cannot keep up.
+const QUEUE: usize = 256;
+
+/// Places kept free of media, so that control frames always find room.
+const CONTROL_RESERVE: usize = 16;
+
+/// How long a worker that was asked to end may take before it is killed.
+const END_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is needed to start a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Spawner {
+    /// The nixcast binary, run as `nixcast transcode`.
+    pub(super) program: PathBuf,
+    pub(super) inbox: mpsc::WeakSender<Input>,
+}
+
+/// A running worker. Dropping it closes its socket, which ends it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) epoch: u64,
+    pub(super) pid: u32,
+    queue: mpsc::Sender<ToWorker>,
+    /// Set from the first dropped video unit to the next one decoding can start at.
+    is_skipping: bool,
+    pub(super) dropped_units: u64,
+}
+
+impl Spawner {
+    /// Starts a worker that waits for its first `VideoSource`. `epoch` marks everything that comes back from it.
+    pub(super) fn spawn(&self, epoch: u64) -> io::Result<Worker> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let socket = UnixStream::from_std(ours)?;
+        let child = Command::new(&self.program)
+            .arg("transcode")
+            .env_clear()
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().unwrap_or(0);
+        let (reader, writer) = socket.into_split();
+        let (queue, frames) = mpsc::channel(QUEUE);
+        tasks::spawn("worker-writer", write_frames(writer, frames));
+        tasks::spawn("worker-reader", attend(reader, child, epoch, self.inbox.clone()));
+        Ok(Worker { epoch, pid, queue, is_skipping: true, dropped_units: 0 })
+    }
+}
+
+impl Worker {
+    /// Queues a control frame; false when even the reserve is used up, which only a worker that hangs can do.
+    pub(super) fn control(&self, control: WorkerControl) -> bool {
+        self.queue.try_send(ToWorker::Control(control)).is_ok()
+    }
+
+    /// Queues a video unit, or drops it and all that follow up to the next one decoding can start at.
+    pub(super) fn video(&mut self, unit: nixcast_media::protocol::MediaUnit) {
+        let has_room = self.queue.capacity() > CONTROL_RESERVE;
+        if self.is_skipping && !(unit.is_sync && has_room) {
+            // Before the first keyframe there is nothing to decode: that is no loss of the worker's.
+            self.dropped_units += u64::from(!has_room);
+            return;
+        }
+        self.is_skipping = !has_room || self.queue.try_send(ToWorker::Video(unit)).is_err();
+        self.dropped_units += u64::from(self.is_skipping);
+    }
+
+    /// Queues an audio unit, or drops it when the queue is full.
+    pub(super) fn audio(&mut self, unit: nixcast_media::protocol::MediaUnit) {
+        if self.queue.capacity() <= CONTROL_RESERVE || self.queue.try_send(ToWorker::Audio(unit)).is_err() {
+            self.dropped_units += 1;
+        }
+    }
+}
+
+async fn write_frames(mut writer: OwnedWriteHalf, mut frames: mpsc::Receiver<ToWorker>) {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = frames.recv().await {
+        bytes.clear();
+        if let Err(error) = frame.encode(&mut bytes) {
+            tracing::warn!(error = chain(&error), "a unit does not fit the worker's protocol and was left out");
+            continue;
+        }
+        if writer.write_all(&bytes).await.is_err() {
+            // The reader sees the end of the socket too, and reports it.
+            return;
+        }
+    }
+    // Nobody holds the worker any more: the closed half tells it to finish.
+    if let Err(error) = writer.shutdown().await {
+        tracing::debug!(error = %error, "the worker's socket was closed already");
+    }
+}
+
+async fn attend(mut reader: OwnedReadHalf, mut child: Child, epoch: u64, inbox: mpsc::WeakSender<Input>) {
+    let why = forward(&mut reader, epoch, &inbox).await;
+    drop(reader);
+    let how = match tokio::time::timeout(END_DEADLINE, child.wait()).await {
+        Ok(Ok(status)) => format!("{why}; it ended with {status}"),
+        Ok(Err(error)) => format!("{why}; its status is unknown: {error}"),
+        Err(_elapsed) => format!("{why}; it did not end by itself and was killed"),
+    };
+    if let Some(inbox) = inbox.upgrade() {
+        // The channel closes before its worker when the engine goes down.
+        let _is_heard = inbox.send(Input::WorkerGone { epoch, how }).await;
+    }
+}
+
+/// Passes frames on until the socket ends or makes no sense; says which.
+async fn forward(reader: &mut OwnedReadHalf, epoch: u64, inbox: &mpsc::WeakSender<Input>) -> String {
+    let mut frames = FrameReader::new();
+    let mut buffer = BytesMut::with_capacity(64 * 1024);
+    loop {
+        buffer.clear();
+        match reader.read_buf(&mut buffer).await {
+            Ok(0) => return "the worker closed its socket".to_owned(),
+            Ok(_read) => frames.feed(&buffer),
+            Err(error) => return format!("the worker's socket failed: {error}"),
+        }
+        loop {
+            match frames.next_frame().and_then(|frame| frame.map(FromWorker::decode).transpose()) {
+                Ok(Some(frame)) => {
+                    let Some(inbox) = inbox.upgrade() else { return "the channel is closed".to_owned() };
+                    if inbox.send(Input::Worker { epoch, frame }).await.is_err() {
+                        return "the channel is closed".to_owned();
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return format!("the worker sent nonsense: {}", chain(&error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The control socket: observes the engine and performs the agent's steps, each object on its own.
+//!
+//! One task owns listeners and settings; connections hand it requests. Who may connect is the socket's file mode and
+//! its folder's.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use nixcast_core::control::{
+    Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step,
+};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::broadcast::ChannelHandle;
+use crate::declared::Declared;
+use crate::ingest::{self, Ingest};
+use crate::listeners::Port;
+use crate::web::{self, Site};
+use crate::tasks;
+
+/// Agents and curious operators connected at once.
+const MOST_CLIENTS: usize = 16;
+
+/// Requests waiting for the control task; a client waits for its answer before it asks again.
+const QUEUE: usize = MOST_CLIENTS;
+
+/// Time for a client to take an answer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Owner and group may connect: the agent runs under another user of the same group.
+const SOCKET_MODE: u32 = 0o660;
+
+type Question = (Request, oneshot::Sender<Response>);
+
+/// The task that owns what the agent may change.
+pub(crate) struct Control {
+    pub(crate) settings: watch::Sender<Arc<Declared>>,
+    pub(crate) channel: ChannelHandle,
+    pub(crate) ingest: Ingest,
+    pub(crate) site: Site,
+    generation: u64,
+    ports: BTreeMap<Listener, Port>,
+    rtmp_permits: Arc<Semaphore>,
+    http_permits: Arc<Semaphore>,
+}
+
+impl Control {
+    pub(crate) fn new(
+        settings: watch::Sender<Arc<Declared>>,
+        channel: ChannelHandle,
+        ingest: Ingest,
+        site: Site,
+    ) -> Self {
+        Self {
+            settings,
+            channel,
+            ingest,
+            site,
+            generation: 0,
+            ports: BTreeMap::new(),
+            rtmp_permits: Arc::new(Semaphore::new(ingest::MOST_CONNECTIONS)),
+            http_permits: Arc::new(Semaphore::new(web::MOST_CONNECTIONS)),
+        }
+    }
+
+    /// Answers questions until nobody can ask any more.
+    pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>) {
+        while let Some((request, reply)) = questions.recv().await {
+            let response = match request {
+                Request::Observe => Response::Observed(Box::new(self.observe())),
+                Request::Apply { generation, digest, steps } => {
+                    let outcomes = self.apply(steps).await;
+                    self.generation = generation;
+                    tracing::info!(generation, digest, objects = outcomes.len(), "settings applied");
+                    Response::Applied { outcomes }
+                }
+            };
+            // The agent may have gone away; what was applied stays applied, and it will observe it.
+            let _is_awaited = reply.send(response);
+        }
+    }
+
+    fn observe(&self) -> Observed {
+        let declared = Arc::clone(&self.settings.borrow());
+        let facts = self.channel.facts();
+        Observed {
+            engine_pid: std::process::id(),
+            engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+            generation: self.generation,
+            listeners: self.ports.iter().map(|(listener, port)| (*listener, port.address())).collect(),
+            stream_keys: declared.stream_keys.clone(),
+            page: declared.page.clone(),
+            latency_level: declared.latency_level,
+            ladder: declared.ladder.clone(),
+            pending: facts.pending,
+            broadcast: facts.broadcast,
+            conditions: facts.conditions,
+        }
+    }
+
+    async fn apply(&mut self, steps: Vec<Step>) -> Vec<Outcome> {
+        let mut declared = Declared::clone(&self.settings.borrow());
+        let mut outcomes = Vec::with_capacity(steps.len());
+        for Step { object, action, .. } in steps {
+            let result = match action {
+                Action::Bind { listener, address } => self.bind(listener, address).await,
+                action => declare(&mut declared, action),
+            };
+            if let OutcomeResult::Held { reason } = &result {
+                tracing::warn!(object = %object, reason, "held");
+            }
+            outcomes.push(Outcome { object, result });
+        }
+        self.settings.send_replace(Arc::new(declared));
+        self.channel.settle().await;
+        let pending = self.channel.facts().pending;
+        for outcome in &mut outcomes {
+            if outcome.result == OutcomeResult::Applied && pending.contains(&outcome.object) {
+                outcome.result = OutcomeResult::Pending;
+            }
+        }
+        outcomes
+    }
+
+    /// Moves a listener. The new port is open before the old one closes, except where both cannot be open at once:
+    /// the same port on overlapping addresses. Then the old one is opened again if the new one cannot be.
+    async fn bind(&mut self, listener: Listener, address: SocketAddr) -> OutcomeResult {
+        let old = self.ports.get(&listener).map(Port::address);
+        if old == Some(address) {
+            return OutcomeResult::Applied;
+        }
+        let opened = match (self.open(listener, address), old) {
+            (Err(error), Some(old)) if error.kind() == io::ErrorKind::AddrInUse && old.port() == address.port() => {
+                self.replace_in_place(listener, old, address).await
+            }
+            (opened, _) => opened,
+        };
+        match opened {
+            Ok(port) => {
+                tracing::info!(?listener, address = %port.address(), "listening");
+                self.ports.insert(listener, port);
+                OutcomeResult::Applied
+            }
+            Err(error) => OutcomeResult::Held { reason: format!("cannot listen on {address}: {error}") },
+        }
+    }
+
+    async fn replace_in_place(&mut self, listener: Listener, old: SocketAddr, new: SocketAddr) -> io::Result<Port> {
+        if let Some(port) = self.ports.remove(&listener) {
+            port.close().await;
+        }
+        match self.open(listener, new) {
+            Ok(port) => Ok(port),
+            Err(error) => {
+                match self.open(listener, old) {
+                    Ok(port) => {
+                        self.ports.insert(listener, port);
+                    }
+                    Err(lost) => tracing::error!(?listener, address = %old, error = %lost, "listener lost"),
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&self, listener: Listener, address: SocketAddr) -> io::Result<Port> {
+        match listener {
+            Listener::Rtmp => {
+                let ingest = self.ingest.clone();
+                Port::open("rtmp-listener", address, Arc::clone(&self.rtmp_permits), move |stream, permit| {
+                    ingest.serve(stream, permit);
+                })
+            }
+            Listener::Http => {
+                let site = self.site.clone();
+                Port::open("http-listener", address, Arc::clone(&self.http_permits), move |stream, permit| {
+                    site.serve(stream, permit);
+                })
+            }
+        }
+    }
+}
+
+/// One step on the snapshot that is being prepared.
+fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
+    match action {
+        Action::PutStreamKey { name, grant } => {
+            declared.stream_keys.insert(name, grant);
+        }
+        Action::RemoveStreamKey { name } => {
+            declared.stream_keys.remove(&name);
+        }
+        Action::PutPage { page, logo_base64 } => {
+            let logo = match logo_base64.map(|text| BASE64.decode(text)).transpose() {
+                Ok(logo) => logo.map(Bytes::from),
+                Err(error) => return OutcomeResult::Held { reason: format!("the logo is not base64: {error}") },
+            };
+            declared.page = Some(page);
+            declared.logo = logo;
+        }
+        Action::SetLatency { level } => declared.latency_level = Some(level),
+        Action::PutRung { rung } => {
+            declared.ladder.insert(rung.name.clone(), rung);
+        }
+        Action::RemoveRung { name } => {
+            declared.ladder.remove(&name);
+        }
+        Action::Bind { .. } => {}
+    }
+    OutcomeResult::Applied
+}
+
+/// The bound socket; its file goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Binds `path`, replacing the socket a dead engine left there. A living one keeps it.
+    pub(crate) async fn bind(path: &Path) -> io::Result<Self> {
+        if UnixStream::connect(path).await.is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another engine answers on this socket"));
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Accepts clients and carries their questions to the control task.
+    pub(crate) async fn serve(self, control: Control) {
+        let (questions, asked) = mpsc::channel(QUEUE);
+        tasks::spawn("control", control.run(asked));
+        let permits = Arc::new(Semaphore::new(MOST_CLIENTS));
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let questions = questions.clone();
+                    tasks::spawn("control-client", async move {
+                        if let Err(error) = converse(stream, questions).await {
+                            tracing::debug!(error = %error, "control client ended");
+                        }
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "could not accept a control client");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        // A file that is gone already is as good as removed.
+        let _is_removed = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn converse(stream: UnixStream, questions: mpsc::Sender<Question>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let bound = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+    loop {
+        let mut line = Vec::new();
+        let read = (&mut reader).take(bound).read_until(b'\n', &mut line).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        if line.last() != Some(&b'\n') {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a request line is too long or cut off"));
+        }
+        let response = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => {
+                let (reply, answer) = oneshot::channel();
+                if questions.send((request, reply)).await.is_err() {
+                    return Ok(());
+                }
+                let Ok(answer) = answer.await else { return Ok(()) };
+                answer
+            }
+            // The position, not the text: a request may hold what should not be in a log.
+            Err(error) => Response::Rejected {
+                reason: format!("not a request this engine knows (line column {})", error.column()),
+            },
+        };
+        let mut text = serde_json::to_vec(&response)?;
+        text.push(b'\n');
+        tokio::time::timeout(WRITE_DEADLINE, writer.write_all(&text)).await??;
+    }
+}

@@ -1,0 +1,32 @@
+//! The settings the engine runs on, as one immutable snapshot that everything reads.
+//!
+//! Owned by the control task, which replaces it whole; admission, pages and the broadcast hold a `watch` on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use nixcast_core::control::{KeyGrant, Page, Rung};
+use nixcast_core::ladder::LatencyLevel;
+
+/// A snapshot of everything declared, resolved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) stream_keys: BTreeMap<String, KeyGrant>,
+    pub(crate) page: Option<Page>,
+    /// Bytes of `page.logo`.
+    pub(crate) logo: Option<Bytes>,
+    /// 0 to 4; none until the agent has spoken for the first time.
+    pub(crate) latency_level: Option<u8>,
+    pub(crate) ladder: BTreeMap<String, Rung>,
+}
+
+impl Declared {
+    pub(crate) fn latency(&self) -> LatencyLevel {
+        const MIDDLE: u8 = 2;
+        LatencyLevel::new(self.latency_level.unwrap_or(MIDDLE))
+    }
+}
+
+/// How parts of the engine follow the settings.
+pub(crate) type Watch = tokio::sync::watch::Receiver<Arc<Declared>>;

@@ -1,0 +1,235 @@
+//! RTMP connections: bytes between a socket and the sans-I/O session, with a deadline for every stage.
+//!
+//! Whatever a publisher sends can end only its own connection. A stream key is passed on in a buffer that is wiped,
+//! and appears in no log line.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nixcast_core::admission::Refusal;
+use nixcast_core::flv::{self, FlvError};
+use nixcast_core::ids::SessionId;
+use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
+use nixcast_core::timeline::Timeline;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
+use crate::tasks::{self, chain};
+
+mod media;
+
+/// Publisher connections served at once, admitted or not: one publishes, the rest are retries and strangers.
+pub(crate) const MOST_CONNECTIONS: usize = 64;
+
+/// Time for the whole handshake and for everything up to `publish`: OBS needs two round trips for each.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Silence after which a publisher counts as gone. OBS on a stalled network gives up after about as long.
+const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Time for a client to take what we send it, the reason of a refusal above all.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a refused client may take to read the reason before the connection is closed under it.
+const PARTING_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Serves RTMP connections of all listeners.
+#[derive(Clone, Debug)]
+pub(crate) struct Ingest {
+    channel: ChannelHandle,
+    next_session: Arc<AtomicU64>,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the client closed the connection")]
+    Closed,
+    #[error("the client unpublished")]
+    Unpublished,
+    #[error("nothing arrived within {0:?}")]
+    Silent(Duration),
+    #[error("the client does not read what it is sent")]
+    Deaf,
+    #[error("refused")]
+    Refused(#[source] Refusal),
+    #[error("protocol error")]
+    Protocol(#[from] SessionError),
+    #[error("media error")]
+    Media(#[from] FlvError),
+    #[error("connection error")]
+    Connection(#[from] std::io::Error),
+    #[error("the engine is going down")]
+    Closing(#[from] ChannelClosed),
+}
+
+impl Ingest {
+    pub(crate) fn new(channel: ChannelHandle) -> Self {
+        Self { channel, next_session: Arc::new(AtomicU64::new(1)) }
+    }
+
+    /// Takes over an accepted connection for as long as it lasts.
+    pub(crate) fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
+        let (end, withdrawn) = oneshot::channel();
+        let connection = Connection {
+            id: session,
+            channel: self.channel.clone(),
+            stream,
+            rtmp: Session::new(Limits::default()),
+            media: media::MediaReader::new(Timeline::default()),
+            end: Some(end),
+            is_admitted: false,
+        };
+        tasks::spawn("rtmp-session", async move {
+            connection.run(withdrawn).await;
+            drop(permit);
+        });
+    }
+}
+
+struct Connection {
+    id: SessionId,
+    channel: ChannelHandle,
+    stream: TcpStream,
+    rtmp: Session,
+    media: media::MediaReader,
+    /// Handed to the channel at `publish`.
+    end: Option<oneshot::Sender<Refusal>>,
+    is_admitted: bool,
+}
+
+impl Connection {
+    async fn run(mut self, withdrawn: oneshot::Receiver<Refusal>) {
+        let ended = match self.serve(withdrawn).await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        };
+        if self.is_admitted {
+            self.channel.gone(self.id).await;
+        }
+        self.part(&ended).await;
+        match (&ended, self.is_admitted) {
+            (_, true) => tracing::info!(session = %self.id, reason = chain(&ended), "publisher left"),
+            // Said with its reason when it was refused.
+            (Ended::Refused(_), false) => {}
+            (_, false) => tracing::debug!(session = %self.id, reason = chain(&ended), "RTMP connection ended"),
+        }
+    }
+
+    async fn serve(&mut self, mut withdrawn: oneshot::Receiver<Refusal>) -> Result<std::convert::Infallible, Ended> {
+        let opened = Instant::now();
+        let mut buffer = vec![0_u8; 64 * 1024];
+        loop {
+            let (deadline, patience) = match self.rtmp.stage() {
+                Stage::Handshake => (opened + HANDSHAKE_DEADLINE, HANDSHAKE_DEADLINE),
+                Stage::Publishing => (Instant::now() + SILENCE_DEADLINE, SILENCE_DEADLINE),
+                _ => (opened + PUBLISH_DEADLINE, PUBLISH_DEADLINE),
+            };
+            // A read that loses to the other arms has taken nothing from the socket.
+            let read = tokio::select! {
+                read = self.stream.read(&mut buffer) => read?,
+                Ok(refusal) = &mut withdrawn, if self.is_admitted => return Err(Ended::Refused(refusal)),
+                () = tokio::time::sleep_until(deadline) => return Err(Ended::Silent(patience)),
+            };
+            if read == 0 {
+                return Err(Ended::Closed);
+            }
+            let received = self.rtmp.receive(&buffer[..read]);
+            while let Some(event) = self.rtmp.next_event() {
+                self.take(event).await?;
+            }
+            self.send().await?;
+            received?;
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), Ended> {
+        match event {
+            Event::PublishRequested { app, key } => {
+                let key = Zeroizing::new(key.expose().as_bytes().to_vec());
+                self.ask_to_publish(app, key).await
+            }
+            Event::Metadata(metadata) => match metadata.framerate {
+                Some(rate) if self.is_admitted => Ok(self.channel.media(self.id, FromPublisher::FrameRate(rate)).await?),
+                _ => Ok(()),
+            },
+            Event::Video { timestamp_ms, payload } => {
+                let tag = flv::video_tag(&payload)?;
+                self.pass_on(|media| media.video(timestamp_ms, tag)).await
+            }
+            Event::Audio { timestamp_ms, payload } => {
+                let tag = flv::audio_tag(&payload)?;
+                self.pass_on(|media| media.audio(timestamp_ms, tag)).await
+            }
+            Event::Unpublished => Err(Ended::Unpublished),
+        }
+    }
+
+    async fn pass_on(
+        &mut self,
+        read: impl FnOnce(&mut media::MediaReader) -> Result<Option<FromPublisher>, FlvError>,
+    ) -> Result<(), Ended> {
+        if let Some(media) = read(&mut self.media)? {
+            self.channel.media(self.id, media).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_to_publish(&mut self, app: String, key: Zeroizing<Vec<u8>>) -> Result<(), Ended> {
+        // The protocol session lets a connection ask once.
+        let Some(end) = self.end.take() else { return Err(Ended::Unpublished) };
+        let (reply, decided) = oneshot::channel();
+        self.channel.publish(Publish { session: self.id, app, key, end, reply }).await?;
+        match decided.await.map_err(|_closed| ChannelClosed)? {
+            Ok(()) => {
+                self.is_admitted = true;
+                self.rtmp.accept_publish();
+                Ok(())
+            }
+            Err(refusal) => Err(Ended::Refused(refusal)),
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), Ended> {
+        let output = self.rtmp.take_output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        match tokio::time::timeout(WRITE_DEADLINE, self.stream.write_all(&output)).await {
+            Ok(written) => Ok(written?),
+            Err(_elapsed) => Err(Ended::Deaf),
+        }
+    }
+
+    /// Tells the client why, and gives it a moment to read that before the connection goes.
+    async fn part(&mut self, ended: &Ended) {
+        let reason = match ended {
+            Ended::Refused(refusal) => refusal.to_string(),
+            Ended::Media(error) => error.to_string(),
+            Ended::Protocol(error) => error.to_string(),
+            Ended::Silent(patience) => format!("nothing arrived within {} seconds", patience.as_secs()),
+            _ => return,
+        };
+        if self.is_admitted {
+            self.rtmp.end(&reason);
+        } else {
+            self.rtmp.refuse_publish(&reason);
+        }
+        if self.send().await.is_err() || self.stream.shutdown().await.is_err() {
+            return;
+        }
+        // Closing with unread input would reset the connection and take the reason with it.
+        let drain = async {
+            let mut rest = [0_u8; 16 * 1024];
+            while matches!(self.stream.read(&mut rest).await, Ok(read) if read > 0) {}
+        };
+        let _is_drained = tokio::time::timeout(PARTING_DEADLINE, drain).await;
+    }
+}

@@ -1,0 +1,33 @@
+//! Bytes of init sections and segments, by address. Memory only; what leaves the window leaves the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+/// Shared between the broadcast, which writes, and the web server, which reads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store(Arc<RwLock<HashMap<String, Bytes>>>);
+
+impl Store {
+    /// Keeps `data` under `uri`, a path below `/hls/`.
+    pub(crate) fn put(&self, uri: String, data: Bytes) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(uri, data);
+    }
+
+    pub(crate) fn get(&self, uri: &str) -> Option<Bytes> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(uri).cloned()
+    }
+
+    pub(crate) fn free<'a>(&self, uris: impl IntoIterator<Item = &'a str>) {
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for uri in uris {
+            kept.remove(uri);
+        }
+    }
+
+    /// Frees everything: a new broadcast begins.
+    pub(crate) fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

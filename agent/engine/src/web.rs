@@ -1,0 +1,143 @@
+//! The web server: the page, its events, playlists and segments. Reads snapshots; changes nothing.
+
+mod assets;
+mod events;
+mod hls;
+mod shell;
+pub(crate) mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::broadcast::ChannelHandle;
+use crate::declared::{Declared, Watch};
+use crate::store::Store;
+use crate::tasks;
+use view::{BroadcastView, PageView};
+
+/// HTTP connections served at once. Each costs about 20 KiB of buffers; further clients wait in the kernel.
+pub(crate) const MOST_CONNECTIONS: usize = 10_000;
+
+/// Open pages told of events at once, within the connections.
+const MOST_PAGES: usize = 8_000;
+
+/// Time for a client to send a whole request head, and to start the next one on a kept connection.
+const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What handlers read.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    declared: Watch,
+    channel: ChannelHandle,
+    store: Store,
+    pages: Arc<Semaphore>,
+}
+
+impl Site {
+    pub(crate) fn new(declared: Watch, channel: ChannelHandle, store: Store) -> Self {
+        Self { declared, channel, store, pages: Arc::new(Semaphore::new(MOST_PAGES)) }
+    }
+
+    /// Takes over an accepted connection for as long as it lasts.
+    pub(crate) fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let service = TowerToHyperService::new(routes(self.clone()));
+        tasks::spawn("http-connection", async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_DEADLINE)
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "HTTP connection ended");
+            }
+            drop(permit);
+        });
+    }
+
+    fn declared(&self) -> Arc<Declared> {
+        Arc::clone(&self.declared.borrow())
+    }
+
+    fn page(&self) -> PageView {
+        self.declared.borrow().page.as_ref().map(PageView::from).unwrap_or_default()
+    }
+
+    fn broadcast(&self) -> Option<BroadcastView> {
+        self.channel.view.borrow().clone()
+    }
+}
+
+fn routes(site: Site) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/theme.css", get(theme))
+        .route("/logo", get(logo))
+        .route("/assets/{*path}", get(asset))
+        .route("/api/page", get(page))
+        .route("/api/events", get(events::open))
+        .route("/hls/{*path}", get(hls::serve))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .with_state(site)
+}
+
+async fn index(State(site): State<Site>) -> Response {
+    let view = shell::ShellView { page: site.page(), broadcast: site.broadcast() };
+    let mut response = axum::response::Html(shell::shell(&view).into_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    for (name, value) in shell::SECURITY_HEADERS {
+        headers.insert(*name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn theme(State(site): State<Site>) -> Response {
+    let css = shell::theme_css(&site.page().theme);
+    no_cache([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
+}
+
+async fn logo(State(site): State<Site>) -> Response {
+    let declared = site.declared();
+    let reference = declared.page.as_ref().and_then(|page| page.logo.as_ref());
+    let (Some(reference), Some(data)) = (reference, declared.logo.clone()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Ok(media_type) = HeaderValue::from_str(&reference.media_type) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // An SVG opened on its own must not run anything in the page's name.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+    let mut response = no_cache([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], data);
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+    assets::respond(uri.path(), &headers)
+}
+
+async fn page(State(site): State<Site>) -> Response {
+    let state = serde_json::json!({ "page": site.page(), "broadcast": site.broadcast() });
+    no_cache([(header::CONTENT_TYPE, "application/json")], Json(state))
+}
+
+fn no_cache(with: [(header::HeaderName, &'static str); 1], body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    for (name, value) in with {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

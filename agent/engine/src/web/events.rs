@@ -1,0 +1,94 @@
+//! The event socket: pages are told what changed, and told it whole.
+//!
+//! Every page follows the two `watch` values at its own pace: a slow one skips what is outdated and never holds up
+//! another.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Site;
+use super::view::{BroadcastView, PageView};
+
+/// Between two pings; proxies close connections that are silent for a minute.
+const PING: Duration = Duration::from_secs(20);
+
+/// Time for a page to take a message.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Pages have nothing to say; what they send is read and thrown away up to this many bytes a message.
+const MOST_BYTES: usize = 1024;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+enum Event {
+    Hello { page: PageView, broadcast: Option<BroadcastView> },
+    Page { page: PageView },
+    Broadcast { broadcast: Option<BroadcastView> },
+}
+
+/// `GET /api/events`.
+pub(super) async fn open(State(site): State<Site>, upgrade: WebSocketUpgrade) -> Response {
+    let Ok(permit) = site.pages.clone().try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    upgrade.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES).on_upgrade(async move |socket| {
+        if let Err(error) = follow(site, socket).await {
+            tracing::debug!(error = %error, "event socket ended");
+        }
+        drop(permit);
+    })
+}
+
+async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
+    let mut settings = site.declared.clone();
+    let mut broadcast = site.channel.view.clone();
+    settings.mark_unchanged();
+    broadcast.mark_unchanged();
+    let mut shown = site.page();
+    send(&mut socket, &Event::Hello { page: shown.clone(), broadcast: site.broadcast() }).await?;
+    let mut pings = interval(PING);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // Every arm is cancel-safe: `changed` and `tick` keep their state, `recv` returns whole messages.
+        tokio::select! {
+            changed = settings.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let page = site.page();
+                if page != shown {
+                    shown = page.clone();
+                    send(&mut socket, &Event::Page { page }).await?;
+                }
+            }
+            changed = broadcast.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let now = broadcast.borrow_and_update().clone();
+                send(&mut socket, &Event::Broadcast { broadcast: now }).await?;
+            }
+            _tick = pings.tick() => write(&mut socket, Message::Ping(bytes::Bytes::new())).await?,
+            message = socket.recv() => match message {
+                None | Some(Ok(Message::Close(_))) => return Ok(()),
+                Some(Ok(_ignored)) => {}
+                Some(Err(error)) => return Err(error),
+            },
+        }
+    }
+}
+
+async fn send(socket: &mut WebSocket, event: &Event) -> Result<(), axum::Error> {
+    let text = serde_json::to_string(event).map_err(axum::Error::new)?;
+    write(socket, Message::text(text)).await
+}
+
+async fn write(socket: &mut WebSocket, message: Message) -> Result<(), axum::Error> {
+    timeout(WRITE_DEADLINE, socket.send(message)).await.map_err(axum::Error::new)?
+}
