@@ -1,0 +1,366 @@
+//! One watcher plays the part of every viewer: it reads every media playlist again and again, also those the
+//! multivariant playlist no longer names, fetches every segment as soon as it is listed, and holds each playlist to
+//! what RFC 8216 promises players.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use m3u8_rs::MediaPlaylist;
+use tempfile::TempDir;
+
+use crate::media::{self, Packet};
+use crate::{http, playlist, wait};
+
+/// Time from one round over all playlists to the next: a few looks for each segment.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// How much later than its target duration a segment may come on two busy cores. A player with hls.js's defaults
+/// holds three target durations.
+const LATENESS: Duration = Duration::from_secs(3);
+
+/// Largest hole or overlap between two packets, in seconds: half a frame at 60 frames a second.
+const SEAM: f64 = 0.008;
+
+/// A segment as it was listed and fetched.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub uri: String,
+    /// Seconds, as the playlist states.
+    pub duration: f64,
+    /// Path of its init section.
+    pub init: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Everything seen of one media playlist.
+#[derive(Clone, Debug)]
+pub struct Track {
+    pub target_seconds: u64,
+    pub segments: BTreeMap<u64, Segment>,
+    /// When the last new segment was listed.
+    grown_at: Instant,
+    late: bool,
+}
+
+impl Track {
+    pub fn last_msn(&self) -> u64 {
+        self.segments.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Segments in runs that share an init section, in order.
+    fn runs(&self) -> Vec<Vec<(u64, &Segment)>> {
+        let mut runs: Vec<Vec<(u64, &Segment)>> = Vec::new();
+        for (msn, segment) in &self.segments {
+            match runs.last_mut() {
+                Some(run) if run[0].1.init == segment.init => run.push((*msn, segment)),
+                _ => runs.push(vec![(*msn, segment)]),
+            }
+        }
+        runs
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    tracks: BTreeMap<String, Track>,
+    inits: BTreeMap<String, Vec<u8>>,
+    problems: Vec<String>,
+}
+
+/// A watcher at work. [`LiveWatcher::finish`] tells what it saw.
+#[derive(Debug)]
+pub struct LiveWatcher {
+    seen: Arc<Mutex<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LiveWatcher {
+    /// Watches what the server on this port serves. The broadcast has to be playable already.
+    pub fn start(port: u16) -> Self {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = thread::spawn({
+            let (seen, stop) = (Arc::clone(&seen), Arc::clone(&stop));
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    look_at_everything(port, &seen);
+                    thread::sleep(ROUND);
+                }
+            }
+        });
+        Self { seen, stop, thread: Some(thread) }
+    }
+
+    /// Paths of the playlists seen so far.
+    pub fn paths(&self) -> Vec<String> {
+        self.seen.lock().unwrap().tracks.keys().cloned().collect()
+    }
+
+    /// Waits until every playlist seen so far has got `count` more segments.
+    #[track_caller]
+    pub fn wait_segments(&self, count: u64) {
+        let goals: BTreeMap<String, u64> = self
+            .seen
+            .lock()
+            .unwrap()
+            .tracks
+            .iter()
+            .map(|(path, track)| (path.clone(), track.last_msn() + count))
+            .collect();
+        assert!(!goals.is_empty(), "no playlist has been seen yet");
+        for (path, goal) in goals {
+            self.wait_msn(&path, goal);
+        }
+    }
+
+    /// Waits until the playlist at `path` has reached the media sequence number `msn`.
+    #[track_caller]
+    pub fn wait_msn(&self, path: &str, msn: u64) {
+        let limit = Duration::from_secs(60);
+        wait::until(&format!("segment {msn} of {path}"), limit, || {
+            let seen = self.seen.lock().unwrap();
+            assert!(
+                seen.problems.is_empty(),
+                "while waiting for segment {msn} of {path}:\n{}",
+                seen.problems.join("\n")
+            );
+            seen.tracks.get(path).is_some_and(|track| track.last_msn() >= msn).then_some(())
+        });
+    }
+
+    /// Waits until a playlist at `path` is there and has `count` segments.
+    #[track_caller]
+    pub fn wait_track(&self, path: &str, count: usize) {
+        wait::until(&format!("{count} segments of {path}"), Duration::from_secs(60), || {
+            let seen = self.seen.lock().unwrap();
+            seen.tracks.get(path).is_some_and(|track| track.segments.len() >= count).then_some(())
+        });
+    }
+
+    /// Stops, fails if any viewer would have noticed anything, and returns everything seen.
+    #[track_caller]
+    pub fn finish(mut self) -> Story {
+        self.halt();
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap());
+        assert!(seen.problems.is_empty(), "a viewer would have noticed:\n{}", seen.problems.join("\n"));
+        assert!(!seen.tracks.is_empty(), "there was nothing to watch");
+        Story { tracks: seen.tracks, inits: seen.inits, folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    fn halt(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the watcher reports problems instead of panicking");
+        }
+    }
+}
+
+impl Drop for LiveWatcher {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+fn look_at_everything(port: u16, seen: &Mutex<Seen>) {
+    let named = playlist::multivariant(port).map(|playlist| playlist::media_paths(&playlist)).unwrap_or_default();
+    let mut paths: Vec<String> = seen.lock().unwrap().tracks.keys().cloned().collect();
+    paths.extend(named);
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        let result = playlist::media(port, &path);
+        let mut seen = seen.lock().unwrap();
+        match result {
+            Ok(list) => look_at(port, &path, &list, &mut seen),
+            // A new rung is named only once it can be played, so this is a problem for it, too.
+            Err(reason) => seen.problems.push(reason),
+        }
+    }
+}
+
+fn look_at(port: u16, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
+    let Seen { tracks, inits, problems } = seen;
+    let track = tracks.entry(path.to_owned()).or_insert_with(|| Track {
+        target_seconds: list.target_duration,
+        segments: BTreeMap::new(),
+        grown_at: Instant::now(),
+        late: false,
+    });
+    problems.extend(broken_promises(track, list).into_iter().map(|promise| format!("{path}: {promise}")));
+
+    let mut init = None;
+    for (msn, listed) in (list.media_sequence..).zip(&list.segments) {
+        if let Some(map) = &listed.map {
+            init = Some(playlist::resolve(path, &map.uri));
+        }
+        if track.segments.contains_key(&msn) {
+            continue;
+        }
+        let Some(init) = init.clone() else {
+            problems.push(format!("{path}: segment {msn} has no init section"));
+            continue;
+        };
+        let uri = playlist::resolve(path, &listed.uri);
+        let mut fetch = |uri: &str| match http::get(port, uri) {
+            Ok(reply) if reply.status == 200 => reply.body,
+            Ok(reply) => {
+                problems.push(format!("{uri}, listed in {path}: status {}", reply.status));
+                Vec::new()
+            }
+            Err(error) => {
+                problems.push(format!("{uri}, listed in {path}: {error}"));
+                Vec::new()
+            }
+        };
+        if !inits.contains_key(&init) {
+            inits.insert(init.clone(), fetch(&init));
+        }
+        let bytes = fetch(&uri);
+        track.segments.insert(msn, Segment { uri, duration: f64::from(listed.duration), init, bytes });
+        track.grown_at = Instant::now();
+        track.late = false;
+    }
+
+    let allowed = Duration::from_secs(track.target_seconds) * 2 + LATENESS;
+    if track.grown_at.elapsed() > allowed && !track.late {
+        track.late = true;
+        problems.push(format!("{path}: no new segment for {allowed:?} after segment {}", track.last_msn()));
+    }
+}
+
+/// RFC 8216, sections 4.3.3 and 6.2.1, for a playlist that was seen before.
+fn broken_promises(track: &Track, list: &MediaPlaylist) -> Vec<String> {
+    let mut broken = Vec::new();
+    let (Some(first), Some(last)) = (track.segments.keys().next().copied(), track.segments.keys().next_back().copied())
+    else {
+        return broken;
+    };
+    let begin = list.media_sequence;
+    let end = begin + list.segments.len() as u64;
+    if end <= last {
+        broken.push(format!("went back from segment {last} to {}", end.saturating_sub(1)));
+    }
+    if begin > last + 1 {
+        broken.push(format!("jumped from segment {last} to {begin}"));
+    }
+    if begin < first && !track.segments.contains_key(&begin) {
+        broken.push(format!("listed segment {begin} again, older than any seen before"));
+    }
+    if list.end_list {
+        broken.push("was closed".to_owned());
+    }
+    if list.target_duration > track.target_seconds {
+        broken.push(format!("target duration grew from {} to {}", track.target_seconds, list.target_duration));
+    }
+    for (msn, listed) in (begin..).zip(&list.segments) {
+        if listed.discontinuity {
+            broken.push(format!("segment {msn} is announced as a discontinuity"));
+        }
+        if f64::from(listed.duration).round() > list.target_duration as f64 {
+            broken.push(format!("segment {msn} of {} s is longer than the target duration", listed.duration));
+        }
+        if let Some(known) = track.segments.get(&msn)
+            && !known.uri.ends_with(listed.uri.trim_start_matches("./"))
+        {
+            broken.push(format!("segment {msn} was {} and is now {}", known.uri, listed.uri));
+        }
+    }
+    broken
+}
+
+/// What a watcher saw from its start to its end.
+#[derive(Debug)]
+pub struct Story {
+    pub tracks: BTreeMap<String, Track>,
+    inits: BTreeMap<String, Vec<u8>>,
+    folder: TempDir,
+}
+
+impl Story {
+    /// The track of a rung's playlist.
+    #[track_caller]
+    pub fn rung(&self, name: &str) -> &Track {
+        self.track(&format!("/hls/video/{name}/stream.m3u8"))
+    }
+
+    #[track_caller]
+    pub fn track(&self, path: &str) -> &Track {
+        self.tracks.get(path).unwrap_or_else(|| panic!("{path} was never seen, only {:?}", self.tracks.keys()))
+    }
+
+    /// Decodes every segment of every playlist, and checks that time goes on without a hole from packet to packet,
+    /// also from one encoder to the next.
+    #[track_caller]
+    pub fn assert_plays(&self) {
+        let mut problems = Vec::new();
+        for (path, track) in &self.tracks {
+            let mut end: Option<f64> = None;
+            for run in track.runs() {
+                let file = self.write(&run);
+                let span = format!("{path}, segments {} to {}", run[0].0, run[run.len() - 1].0);
+                if let Err(messages) = media::decode(&file) {
+                    problems.push(format!("{span}: {messages}"));
+                }
+                for packet in media::packets(&file) {
+                    if let Some(end) = end
+                        && (packet.dts - end).abs() > SEAM
+                    {
+                        problems.push(format!(
+                            "{span}: a packet at {:.3} s follows one that ends at {end:.3} s",
+                            packet.dts
+                        ));
+                    }
+                    end = Some(packet.dts + packet.duration);
+                }
+            }
+        }
+        assert!(problems.is_empty(), "a player would stumble:\n{}", problems.join("\n"));
+    }
+
+    /// Packets of each segment of a track.
+    #[track_caller]
+    pub fn packets(&self, path: &str) -> BTreeMap<u64, Vec<Packet>> {
+        let mut found: BTreeMap<u64, Vec<Packet>> = BTreeMap::new();
+        for run in self.track(path).runs() {
+            let mut ends = Vec::new();
+            let mut end = self.inits[&run[0].1.init].len() as u64;
+            for (msn, segment) in &run {
+                end += segment.bytes.len() as u64;
+                ends.push((*msn, end));
+            }
+            for packet in media::packets(&self.write(&run)) {
+                let owner = ends.iter().find(|(_, end)| packet.offset < *end);
+                let (msn, _) = owner.expect("a packet lies within the file it was read from");
+                found.entry(*msn).or_default().push(packet);
+            }
+        }
+        found
+    }
+
+    /// A file of the init section and all segments of the last run of a track.
+    #[track_caller]
+    pub fn last_run_file(&self, path: &str) -> PathBuf {
+        let runs = self.track(path).runs();
+        self.write(runs.last().unwrap_or_else(|| panic!("{path} has no segment")))
+    }
+
+    fn write(&self, run: &[(u64, &Segment)]) -> PathBuf {
+        let mut bytes = self.inits[&run[0].1.init].clone();
+        for (_, segment) in run {
+            bytes.extend_from_slice(&segment.bytes);
+        }
+        let name = run[0].1.uri.replace('/', "-");
+        let file = self.folder.path().join(format!("{name}.mp4"));
+        fs::write(&file, bytes).expect("a temporary file can be written");
+        file
+    }
+}
