@@ -35,3 +35,28 @@ pub struct AudioConfig {
     pub sample_rate: u32,
     pub channels: u8,
 }
+
+impl VideoConfig {
+    /// The codec as RFC 6381 names it: `avc1.` and profile, constraints and level in hex, for example `avc1.64001f`.
+    #[must_use]
+    pub fn codec_string(&self) -> String {
+        match self.avcc.get(1..4) {
+            Some(&[profile, constraints, level]) => format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
+            _ => "avc1".to_owned(),
+        }
+    }
+}
+
+impl AudioConfig {
+    /// The codec as RFC 6381 names it: `mp4a.40.` and the audio object type, for example `mp4a.40.2`.
+    #[must_use]
+    pub fn codec_string(&self) -> String {
+        // Types from 32 on are written 31, then the rest in 6 bits; ISO/IEC 14496-3 section 1.6.2.1.
+        let object_type = match *self.asc {
+            [first, second, ..] if first >> 3 == 31 => 32 + ((first & 7) << 3 | second >> 5),
+            [first, ..] => first >> 3,
+            [] => return "mp4a.40".to_owned(),
+        };
+        format!("mp4a.40.{object_type}")
+    }
+}
