@@ -5,6 +5,18 @@
 //! sees a document.
 #![forbid(unsafe_code)]
 
+mod check;
+mod digest;
+mod parse;
+mod path;
+mod problem;
+mod rules;
+mod schema;
 mod settings;
 
+pub use digest::{Digest, DigestError};
+pub use parse::MAX_DOCUMENT_BYTES;
+pub use path::option_path;
+pub use problem::{Problem, Problems};
+pub use schema::{effects, json_schema};
 pub use settings::*;

@@ -70,7 +70,7 @@ pub struct Rtmp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StreamKey {
     /// Name by which status and logs speak of this key: 1 to 64 letters, digits, ".", "_" or "-".
-    #[schemars(extend("x-effect" = "session", "format" = "name"))]
+    #[schemars(length(min = 1, max = 64), extend("x-effect" = "session", "format" = "name"))]
     pub name: String,
     /// Absolute path, outside the Nix store, of the file that holds the key. One trailing newline is ignored.
     #[schemars(extend("x-effect" = "session", "format" = "secret-path"))]
@@ -165,7 +165,7 @@ pub struct Video {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Variant {
     /// Name in the quality menu and in addresses: 1 to 32 letters, digits, ".", "_" or "-".
-    #[schemars(extend("x-effect" = "segment", "format" = "name"))]
+    #[schemars(length(min = 1, max = 32), extend("x-effect" = "segment", "format" = "name"))]
     pub name: String,
     /// Whether the rung is offered.
     #[schemars(extend("x-effect" = "segment"))]
@@ -261,7 +261,10 @@ impl Default for Settings {
             rtmp: Rtmp { address: "::".to_owned(), port: 1935 },
             stream_keys: Vec::new(),
             instance: Instance::default(),
-            video: Video { latency_level: 2, variants: vec![Variant { passthrough: true, ..Variant::named("source") }] },
+            video: Video {
+                latency_level: 2,
+                variants: vec![Variant { passthrough: true, ..Variant::named("source") }],
+            },
             reconcile: Reconcile { interval_seconds: 30, timeout_seconds: 60, on_drift: OnDrift::Heal },
         }
     }

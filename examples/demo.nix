@@ -1,0 +1,45 @@
+# The server that `make run` starts. Edit this file while it runs and watch the page follow.
+#
+# The stream key is the one thing missing here: it is a secret, so `make run` writes one to a file and names that file
+# in a settings file of its own that imports this one.
+{
+  services.nixcast = {
+    enable = true;
+
+    instance = {
+      name = "nixcast demo";
+      summary = "A test picture, live from this machine. Change examples/demo.nix and this page changes with it.";
+      tags = [ "demo" "nix" "live" ];
+      logo = ./logo.svg;
+      socialHandles = [
+        { platform = "matrix"; url = "https://matrix.to/#/#nix:nixos.org"; }
+        { platform = "mastodon"; url = "https://chaos.social/@nixos_org"; }
+      ];
+      offlineMessage = "Nobody is publishing. Send a stream to rtmp://127.0.0.1/live to go on air.";
+      theme = {
+        background = "#10131f";
+        surface = "#1a2033";
+        text = "#f1f4fb";
+        mutedText = "#a8b3cf";
+        accent = "#f2a65a";
+        accentText = "#10131f";
+      };
+    };
+
+    video = {
+      latencyLevel = 1;
+      variants = {
+        source = {
+          passthrough = true;
+          order = 10;
+        };
+        "360p" = {
+          height = 360;
+          videoBitrateKbps = 700;
+          audioBitrateKbps = 96;
+          order = 20;
+        };
+      };
+    };
+  };
+}

@@ -1,0 +1,29 @@
+# Where viewers connect.
+{ lib, ... }:
+let
+  types = import ../types.nix { inherit lib; };
+in
+{
+  options.services.nixcast.http = {
+    address = lib.mkOption {
+      type = types.ipAddress;
+      default = "127.0.0.1";
+      example = "::";
+      description = ''
+        IP address on which the page and the video are served. The default suits a reverse proxy on the same machine;
+        `"::"` serves every address of the machine, IPv4 included.
+
+        A change opens the new listener before the old one closes. Viewers on the old one keep their connection.
+      '';
+    };
+
+    port = lib.mkOption {
+      type = types.port;
+      default = 8080;
+      example = 80;
+      description = ''
+        TCP port of the page and the video. A change opens the new listener before the old one closes.
+      '';
+    };
+  };
+}

@@ -1,0 +1,124 @@
+# How the picture is encoded and cut.
+{ lib, ... }:
+let
+  types = import ../types.nix { inherit lib; };
+
+  rung = lib.types.submodule ({ name, ... }: {
+    options = {
+      name = lib.mkOption {
+        type = types.name 32;
+        readOnly = true;
+        internal = true;
+        description = "Name of the rung: the attribute's own.";
+      };
+
+      enable = lib.mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Whether the rung is offered.";
+      };
+
+      passthrough = lib.mkOption {
+        type = types.bool;
+        default = false;
+        example = true;
+        description = ''
+          Whether to serve the publisher's own picture and sound as they are. It costs almost no CPU and excludes
+          {option}`width`, {option}`height` and {option}`framerate`.
+        '';
+      };
+
+      width = lib.mkOption {
+        type = types.nullOr (types.evenWhole 64 7680);
+        default = null;
+        example = 1280;
+        description = "Width in pixels. `null`: in proportion to the height, or as the publisher sends it.";
+      };
+
+      height = lib.mkOption {
+        type = types.nullOr (types.evenWhole 64 4320);
+        default = null;
+        example = 720;
+        description = "Height in pixels. `null`: in proportion to the width, or as the publisher sends it.";
+      };
+
+      framerate = lib.mkOption {
+        type = types.nullOr (types.whole 1 120);
+        default = null;
+        example = 30;
+        description = ''
+          Most frames per second; more than that are dropped, missing ones are never invented. `null`: as the
+          publisher sends them.
+        '';
+      };
+
+      videoBitrateKbps = lib.mkOption {
+        type = types.whole 50 100000;
+        default = 2500;
+        example = 4500;
+        description = "Bitrate of the picture in kbit/s. A pass-through rung has the publisher's instead.";
+      };
+
+      audioBitrateKbps = lib.mkOption {
+        type = types.whole 16 512;
+        default = 128;
+        example = 192;
+        description = ''
+          Bitrate of the sound in kbit/s. All rungs share one sound: the highest bitrate among the enabled rungs
+          counts, and with an enabled pass-through rung it is the publisher's own sound.
+        '';
+      };
+
+      preset = lib.mkOption {
+        type = types.choice [ "ultrafast" "superfast" "veryfast" "faster" "fast" "medium" "slow" ];
+        default = "veryfast";
+        example = "fast";
+        description = ''
+          How much work x264 puts into a picture. A faster preset needs less CPU and looks worse at the same bitrate.
+        '';
+      };
+
+      order = lib.mkOption {
+        type = types.whole 0 1000;
+        default = 100;
+        example = 10;
+        description = "Place in the quality menu, smallest first. Rungs with the same order go by name.";
+      };
+    };
+
+    config = { inherit name; };
+  });
+in
+{
+  options.services.nixcast.video = {
+    latencyLevel = lib.mkOption {
+      type = types.whole 0 4;
+      default = 2;
+      example = 0;
+      description = ''
+        From 0, the lowest delay, to 4, the smoothest playback on a bad connection: segments of 1, 2, 3, 4 or 5
+        seconds. A change takes hold at the next segment of the running broadcast.
+      '';
+    };
+
+    variants = lib.mkOption {
+      type = types.namedEntries 8 rung;
+      default = { source.passthrough = true; };
+      example = lib.literalExpression ''
+        {
+          source = { passthrough = true; order = 10; };
+          "720p" = { height = 720; videoBitrateKbps = 2500; order = 20; };
+          "480p" = { height = 480; videoBitrateKbps = 1000; order = 30; };
+        }
+      '';
+      description = ''
+        The ladder: one entry per quality that viewers can choose, by the name shown in the quality menu. Declaring
+        any replaces the default, which is the publisher's own picture alone.
+
+        A change takes hold at the next segment of the running broadcast. Rungs that stay as they are do not notice,
+        and viewers of a removed one are led over to another.
+      '';
+    };
+  };
+}

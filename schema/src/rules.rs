@@ -1,0 +1,131 @@
+//! What the options have to be to each other.
+//!
+//! The rules look at the raw document and pass over whatever has the wrong shape, which the schema's walk reports:
+//! so a document with both kinds of problem has all of them told at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::check::quote;
+use crate::path::Path;
+use crate::problem::Found;
+
+/// Adds every problem between options.
+pub(crate) fn cross_check(document: &Value, found: &mut Found) {
+    let root = Path::default();
+    listeners(document, &root, found);
+    stream_keys(&document["streamKeys"], &root.name("streamKeys"), found);
+    instance(&document["instance"], &root.name("instance"), found);
+    ladder(&document["video"]["variants"], &root.name("video").name("variants"), found);
+}
+
+/// Two listeners on one port clash if their addresses overlap; "::" and "0.0.0.0" overlap with every address, since
+/// an IPv6 wildcard listener also takes IPv4 connections.
+fn listeners(document: &Value, root: &Path, found: &mut Found) {
+    let listener =
+        |section: &Value| Some((section["address"].as_str()?.parse::<IpAddr>().ok()?, section["port"].as_u64()?));
+    let (Some(http), Some(rtmp)) = (listener(&document["http"]), listener(&document["rtmp"])) else { return };
+    let overlap = http.0.to_canonical() == rtmp.0.to_canonical() || http.0.is_unspecified() || rtmp.0.is_unspecified();
+    if overlap && http.1 == rtmp.1 {
+        found.add(
+            &root.name("rtmp").name("port"),
+            format!("port {} is also the port of the page", rtmp.1),
+            "choose another rtmp.port or http.port, or addresses that do not overlap",
+        );
+    }
+}
+
+fn stream_keys(keys: &Value, at: &Path, found: &mut Found) {
+    duplicate_names(keys, at, "stream key", found);
+    let mut owners = BTreeMap::new();
+    for (index, key) in entries(keys) {
+        let (name, Some(file)) = (key["name"].as_str(), key["keyFile"].as_str()) else { continue };
+        let place = at.entry(index, name);
+        if let Some(owner) = owners.insert(file, place.clone()) {
+            found.add(
+                &place.name("keyFile"),
+                format!("is the same file as that of {owner}"),
+                "give each key a file of its own: with one secret the two could not be told apart",
+            );
+        }
+    }
+}
+
+fn instance(instance: &Value, at: &Path, found: &mut Found) {
+    single_line(&instance["name"], &at.name("name"), found);
+    let mut tags = BTreeMap::new();
+    for (index, tag) in entries(&instance["tags"]) {
+        let place = at.name("tags").index(index);
+        let Some(text) = tag.as_str() else { continue };
+        single_line(tag, &place, found);
+        if let Some(first) = tags.insert(text.to_lowercase(), index) {
+            found.add(&place, format!("{} is already there as entry [{first}]", quote(text)), "remove one of the two");
+        }
+    }
+    for (index, handle) in entries(&instance["socialHandles"]) {
+        single_line(&handle["platform"], &at.name("socialHandles").index(index).name("platform"), found);
+    }
+}
+
+/// A heading, a tag or a link is one visible line.
+fn single_line(value: &Value, at: &Path, found: &mut Found) {
+    let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { return };
+    if text.trim().is_empty() {
+        found.add(at, "is blank", "write at least one visible character");
+    } else if text.chars().any(char::is_control) {
+        found.add(at, "has a line break or another control character", "write it on one line");
+    }
+}
+
+fn ladder(variants: &Value, at: &Path, found: &mut Found) {
+    duplicate_names(variants, at, "variant", found);
+    let Some(rungs) = variants.as_array() else { return };
+    let is_on = |rung: &Value, option: &str| rung[option] == true;
+    if !rungs.iter().any(|rung| rung["enable"] != false) {
+        found.add(at, "no variant is enabled, so there is nothing to watch", "enable at least one");
+    }
+    let mut source: Option<Path> = None;
+    for (index, rung) in entries(variants).filter(|(_, rung)| is_on(rung, "passthrough")) {
+        let place = at.entry(index, rung["name"].as_str());
+        for option in ["width", "height", "framerate"].into_iter().filter(|option| rung[*option].is_number()) {
+            found.add(
+                &place.name(option),
+                "a pass-through rung has the publisher's own picture",
+                format!("leave {option} at null, or turn passthrough off"),
+            );
+        }
+        if !is_on(rung, "enable") {
+            continue;
+        }
+        if let Some(first) = &source {
+            found.add(
+                &place.name("passthrough"),
+                format!("{first} already passes the same picture through"),
+                "remove or disable one of the two",
+            );
+        }
+        source.get_or_insert(place);
+    }
+}
+
+/// Names appear in addresses, file names and metrics, where "Main" and "main" must not be two things.
+fn duplicate_names(list: &Value, at: &Path, what: &str, found: &mut Found) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (_, entry) in entries(list) {
+        let Some(name) = entry["name"].as_str() else { continue };
+        if let Some(first) = seen.insert(name.to_lowercase(), name) {
+            let message = if first == name {
+                format!("there are two entries named {}", quote(name))
+            } else {
+                format!("differs from {} only in upper and lower case", quote(first))
+            };
+            found.add(&at.name(name), message, format!("give each {what} a name of its own"));
+        }
+    }
+}
+
+fn entries(list: &Value) -> impl Iterator<Item = (usize, &Value)> {
+    list.as_array().into_iter().flatten().enumerate()
+}

@@ -1,0 +1,147 @@
+//! What an operator is told about a document that cannot be applied. The golden texts are read in review like prose.
+//! `NIXCAST_BLESS=1 cargo test -p nixcast-schema` writes them anew.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use nixcast_schema::{MAX_DOCUMENT_BYTES, Settings};
+use serde_json::{Value, json};
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/documents").join(name)
+}
+
+fn golden(name: &str, told: &str) {
+    let path = file(name);
+    if std::env::var_os("NIXCAST_BLESS").is_some() {
+        fs::write(&path, format!("{told}\n")).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap();
+    assert_eq!(expected.trim_end(), told, "{name} differs");
+}
+
+fn told(text: &str) -> String {
+    Settings::parse(text).expect_err("the document has problems").to_string()
+}
+
+/// The default document with some values replaced.
+fn changed(changes: &[(&str, Value)]) -> String {
+    let mut document = serde_json::to_value(Settings::default()).unwrap();
+    for (pointer, value) in changes {
+        *document.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is not in the document")) = value.clone();
+    }
+    document.to_string()
+}
+
+fn check(changes: &[(&str, Value)], expected: &[&str]) {
+    let problems = match Settings::parse(&changed(changes)) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|problem| format!("{}: {}", problem.option, problem.message)).collect(),
+    };
+    assert_eq!(problems, expected);
+}
+
+#[test]
+fn twenty_mistakes_are_twenty_problems() {
+    let text = fs::read_to_string(file("twenty-mistakes.json")).unwrap();
+    let problems = Settings::parse(&text).unwrap_err();
+    golden("twenty-mistakes.txt", &problems.to_string());
+    assert_eq!(problems.iter().count(), 20);
+    assert!(!problems.to_string().contains("hunter2"), "a key given in place of its file must not be repeated");
+}
+
+#[test]
+fn a_text_that_is_no_document_is_one_problem() {
+    let deep = "[".repeat(1000) + &"]".repeat(1000);
+    let large = " ".repeat(MAX_DOCUMENT_BYTES + 1);
+    let cases = [
+        "",
+        "{\n  \"http\": {,}\n}",
+        "{\"http\": 1, \"http\": 2}",
+        "{} {}",
+        "[]",
+        "null",
+        &deep,
+        &large,
+        "{\"apiVersion\": \"nixcast/v2\", \"everything\": \"is different\"}",
+    ];
+    let lines: Vec<String> = cases.iter().map(|text| told(text)).collect();
+    assert!(lines.iter().all(|line| line.lines().count() == 1), "{lines:#?}");
+    golden("no-document.txt", &lines.join("\n"));
+}
+
+#[test]
+fn an_empty_object_misses_every_section() {
+    golden("empty-object.txt", &told("{}"));
+}
+
+#[test]
+fn listeners_may_share_a_port_only_on_addresses_that_do_not_overlap() {
+    let clash = ["services.nixcast.rtmp.port: port 8080 is also the port of the page"];
+    for (http, rtmp, expected) in [
+        ("127.0.0.1", "127.0.0.1", &clash[..]),
+        ("127.0.0.1", "::", &clash),
+        ("0.0.0.0", "::1", &clash),
+        ("::ffff:127.0.0.1", "127.0.0.1", &clash),
+        ("127.0.0.1", "127.0.0.2", &[]),
+    ] {
+        check(&[("/rtmp/port", json!(8080)), ("/http/address", json!(http)), ("/rtmp/address", json!(rtmp))], expected);
+    }
+}
+
+#[test]
+fn the_ladder_offers_something_once() {
+    let rung = |name: &str, enable: bool, passthrough: bool| {
+        json!({"name": name, "enable": enable, "passthrough": passthrough, "videoBitrateKbps": 1000,
+               "audioBitrateKbps": 128, "preset": "fast", "order": 1})
+    };
+    let at = "/video/variants";
+    check(
+        &[(at, json!([]))],
+        &["services.nixcast.video.variants: no variant is enabled, so there is nothing to watch"],
+    );
+    check(
+        &[(at, json!([rung("a", false, true)]))],
+        &["services.nixcast.video.variants: no variant is enabled, so there is nothing to watch"],
+    );
+    check(&[(at, json!([rung("a", true, true), rung("b", false, true), rung("c", true, false)]))], &[]);
+    check(
+        &[(at, json!([rung("a", true, true), rung("b", true, true)]))],
+        &["services.nixcast.video.variants.b.passthrough: services.nixcast.video.variants.a already passes the same \
+           picture through"],
+    );
+    check(
+        &[(at, json!([rung("a", true, true), rung("a", true, false)]))],
+        &["services.nixcast.video.variants.a: there are two entries named \"a\""],
+    );
+}
+
+#[test]
+fn limits_hold_on_both_sides() {
+    let port = "services.nixcast.http.port";
+    check(&[("/http/port", json!(1))], &[]);
+    check(&[("/http/port", json!(65535))], &[]);
+    check(&[("/http/port", json!(0))], &[&format!("{port}: 0 is too small")]);
+    check(&[("/http/port", json!(-1))], &[&format!("{port}: -1 is too small")]);
+    check(&[("/http/port", json!(u64::MAX))], &[&format!("{port}: 18446744073709551615 is too large")]);
+    check(
+        &[("/http/port", json!(80.5))],
+        &[&format!("{port}: must be a whole number, not a number with a fraction or beyond all bounds")],
+    );
+    check(&[("/http/port", json!(null))], &[&format!("{port}: must be a whole number, not null")]);
+    check(&[("/instance/summary", json!("é".repeat(500)))], &[]);
+    check(&[("/instance/summary", json!("é".repeat(501)))], &["services.nixcast.instance.summary: has 501 characters"]);
+    check(&[("/instance/tags", json!(["a".repeat(41)]))], &["services.nixcast.instance.tags.[0]: has 41 characters"]);
+    let many: Vec<String> = (0..25).map(|index| format!("tag {index}")).collect();
+    check(&[("/instance/tags", json!(many))], &["services.nixcast.instance.tags: has 25 entries"]);
+    check(&[("/instance/name", json!(" \t"))], &["services.nixcast.instance.name: is blank"]);
+}
+
+#[test]
+fn a_report_has_an_end() {
+    let text = changed(&[("/instance/socialHandles", json!(vec![0; 5000]))]);
+    let problems = Settings::parse(&text).unwrap_err();
+    assert_eq!(problems.as_slice().len(), 101);
+    assert!(problems.to_string().ends_with("; mend the listed ones first"));
+}
