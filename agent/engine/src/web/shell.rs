@@ -1,0 +1,281 @@
+//! The page as HTML: complete before any script runs, with the branding and the state of this moment.
+//!
+//! The markup of the stage and of the part below it is the same as in `agent/web/src/*.svelte`, so that the script
+//! takes over without anything moving. Whatever people declared is text here, never markup.
+
+mod theme;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde::Serialize;
+
+pub(crate) use theme::{Colours, theme_css};
+
+use super::assets::{Entry, entry};
+use super::view::{BroadcastView, PageView};
+
+/// Headers of the page. The policy: nothing from elsewhere, nothing inline, no string turned into script. `blob:` is
+/// how a media source is attached to a video element; `svelte-trusted-html` is the one policy by which the page's own
+/// templates become elements.
+pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
+         require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+    (
+        "permissions-policy",
+        "autoplay=(self), fullscreen=(self), picture-in-picture=(self), camera=(), microphone=(), geolocation=(), \
+         display-capture=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=()",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// Colour of the browser's frame where the theme declares no background; as `--background` in `palette.css`.
+const FRAME: [(&str, &str); 2] = [("light", "#f6f4ef"), ("dark", "#101116")];
+
+/// A chain link, in a box of 24 by 24; as `LINK` in `platforms.ts`.
+const LINK: &str = "M10.6 13.4a1 1 0 0 1-1.4 0 4.9 4.9 0 0 1 0-6.9l3.1-3.1a4.9 4.9 0 0 1 6.9 6.9l-1.4 1.4a1 1 0 0 1-1.4\
+    -1.4l1.4-1.4a2.9 2.9 0 0 0-4.1-4.1l-3.1 3.1a2.9 2.9 0 0 0 0 4.1 1 1 0 0 1 0 1.4zm2.8-2.8a1 1 0 0 1 1.4 0 4.9 4.9 0 \
+    0 1 0 6.9l-3.1 3.1a4.9 4.9 0 0 1-6.9-6.9l1.4-1.4a1 1 0 1 1 1.4 1.4l-1.4 1.4a2.9 2.9 0 0 0 4.1 4.1l3.1-3.1a2.9 2.9 0 \
+    0 0 0-4.1 1 1 0 0 1 0-1.4z";
+
+/// What the shell draws, and what it hands to the script: the same object as `GET /api/page`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ShellView {
+    pub(crate) page: PageView,
+    pub(crate) broadcast: Option<BroadcastView>,
+}
+
+/// `GET /`.
+#[must_use]
+pub(crate) fn shell(view: &ShellView) -> Markup {
+    let entry = entry();
+    let ShellView { page, broadcast } = view;
+    let state = if broadcast.is_some() { "loading" } else { "offline" };
+    let logo = page.logo.as_deref().unwrap_or(&entry.mark);
+    html! {
+        (DOCTYPE)
+        html lang="en" data-state=(state) data-socket="closed" {
+            (head(view, entry, logo))
+            body {
+                div id="app" {
+                    main class="page" {
+                        @match broadcast {
+                            Some(broadcast) => (stage(broadcast)),
+                            None => (offline(page, logo)),
+                        }
+                        (about(page, logo, broadcast.is_some()))
+                    }
+                }
+                script type="application/json" id="nixcast-state" { (json(view)) }
+            }
+        }
+    }
+}
+
+fn head(ShellView { page, broadcast }: &ShellView, entry: &Entry, logo: &str) -> Markup {
+    let description = if page.summary.is_empty() { &page.name } else { &page.summary };
+    let background = Colours::of(&page.theme).background();
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
+            title { (page.name) }
+            meta name="description" content=(description);
+            @for (scheme, colour) in FRAME {
+                meta name="theme-color" media=(format!("(prefers-color-scheme: {scheme})"))
+                    content=(background.unwrap_or(colour)) data-default=(colour);
+            }
+            meta property="og:type" content="website";
+            meta property="og:site_name" content=(page.name);
+            meta property="og:title" content=(page.name);
+            meta property="og:description" content=(description);
+            meta property="og:image" content=(logo);
+            meta name="twitter:card" content="summary";
+            link rel="icon" href=(logo);
+            @for style in &entry.styles { link rel="stylesheet" href=(style); }
+            link rel="stylesheet" href="/theme.css";
+            @for module in &entry.preloads { link rel="modulepreload" href=(module); }
+            @if broadcast.is_some() {
+                @for module in &entry.player_preloads { link rel="modulepreload" href=(module); }
+            }
+            script type="module" src=(entry.script) {}
+        }
+    }
+}
+
+/// The stage while a broadcast is on. Playing takes the script; without it there is a link for another player.
+fn stage(broadcast: &BroadcastView) -> Markup {
+    html! {
+        section class="stage player" aria-label="Stream" {
+            div class="wait" {
+                noscript {
+                    p class="nojs" {
+                        "The stream is live. Without JavaScript, "
+                        a href=(broadcast.playlist) { "open it in a media player" }
+                        "."
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The stage while nobody publishes; as `Offline.svelte`.
+fn offline(page: &PageView, logo: &str) -> Markup {
+    let message = if page.offline_message.is_empty() { "Nothing is on air right now." } else { &page.offline_message };
+    html! {
+        section class="stage stage-offline" aria-label="Stream" {
+            div class="rings" aria-hidden="true" {}
+            div class="offline" {
+                img class="offline-logo" src=(logo) alt="" width="96" height="96";
+                p class="offline-label" { "Offline" }
+                p class="offline-message" { (message) }
+                p class="offline-hint" { "Leave this page open: the stream starts here by itself." }
+                noscript {
+                    p class="offline-hint" {
+                        "Without JavaScript, reload now and then, or watch "
+                        a href="/hls/stream.m3u8" { "in a media player" }
+                        " once the stream is on."
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who this is; as `About.svelte`.
+fn about(page: &PageView, logo: &str, is_live: bool) -> Markup {
+    html! {
+        header class="about" {
+            img class="logo" src=(logo) alt="" width="72" height="72";
+            div class="about-text" {
+                div class="title" {
+                    h1 { (page.name) }
+                    @if is_live { p class="badge" { span class="dot" {} "Live" } }
+                }
+                @if !page.summary.is_empty() { p class="summary" { (page.summary) } }
+                @if !page.tags.is_empty() {
+                    ul class="tags" aria-label="Tags" { @for tag in &page.tags { li { (tag) } } }
+                }
+                @if !page.social_handles.is_empty() { (links(page)) }
+            }
+        }
+    }
+}
+
+fn links(page: &PageView) -> Markup {
+    html! {
+        ul class="links" aria-label="Elsewhere" {
+            @for handle in &page.social_handles {
+                li {
+                    a href=(handle.url) rel="noopener noreferrer me" target="_blank" {
+                        svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" { path d=(LINK) {} }
+                        (handle.platform)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// JSON for a script element. Only `<` can end such an element or open a comment in it, and JSON has it nowhere but in
+/// strings, where it may be written as an escape.
+fn json(view: &ShellView) -> Markup {
+    let text = serde_json::to_string(view).expect("strings, numbers and lists always have a JSON form");
+    PreEscaped(text.replace('<', "\\u003c"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use crate::web::view::VariantView;
+    use nixcast_core::control::Page;
+    use nixcast_schema::{SocialHandle, Theme};
+
+    const HOSTILE: &str = "\"'></script><!--<script><img src=x onerror=alert(1)>&amp;\u{2028}";
+
+    fn page(text: &str) -> PageView {
+        PageView {
+            name: text.to_owned(),
+            summary: text.to_owned(),
+            tags: vec![text.to_owned()],
+            social_handles: vec![SocialHandle { platform: text.to_owned(), url: format!("https://x.example/{text}") }],
+            offline_message: text.to_owned(),
+            theme: Theme::default(),
+            logo: Some(format!("/logo?v={text}")),
+        }
+    }
+
+    fn broadcast(text: &str) -> BroadcastView {
+        BroadcastView {
+            id: text.to_owned(),
+            started_at: 1,
+            playlist: format!("/hls/{text}"),
+            ladder_revision: 0,
+            variants: vec![VariantView { name: text.to_owned(), width: 640, height: 360 }],
+        }
+    }
+
+    /// The text between `id="nixcast-state">` and the first end tag after it, as a browser would see it.
+    fn state_of(html: &str) -> serde_json::Value {
+        let from = html.find("id=\"nixcast-state\">").unwrap() + "id=\"nixcast-state\">".len();
+        let rest = &html[from..];
+        serde_json::from_str(&rest[..rest.find("</script").unwrap()]).unwrap()
+    }
+
+    #[test]
+    fn hostile_strings_stay_text_in_every_field() {
+        for live in [None, Some(broadcast(HOSTILE))] {
+            let view = ShellView { page: page(HOSTILE), broadcast: live };
+            let html = shell(&view).into_string();
+            let scripts = html.matches("<script").count();
+            assert_eq!((scripts, html.matches("</script").count()), (2, 2), "{html}");
+            assert!(!html.contains("<img src=x") && !html.contains("<!--"), "{html}");
+            assert!(!html.contains("style=") && !html.contains(" onerror=alert(1)\""), "{html}");
+            assert_eq!(state_of(&html), serde_json::to_value(&view).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_address_that_would_run_is_neither_a_link_nor_in_the_state() {
+        let declared = Page {
+            name: "n".to_owned(),
+            summary: String::new(),
+            tags: Vec::new(),
+            social_handles: vec![SocialHandle { platform: "p".to_owned(), url: "JavaScript:alert(1)".to_owned() }],
+            offline_message: String::new(),
+            theme: Theme::default(),
+            logo: None,
+        };
+        let html = shell(&ShellView { page: PageView::from(&declared), broadcast: None }).into_string();
+        assert!(!html.to_lowercase().contains("javascript:"), "{html}");
+    }
+
+    #[test]
+    fn the_first_paint_tells_who_and_whether() {
+        let off = shell(&ShellView { page: page("Night Radio"), broadcast: None }).into_string();
+        assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1>Night Radio</h1>"));
+        assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
+        assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
+        let on = shell(&ShellView { page: page("Night Radio"), broadcast: Some(broadcast("a")) }).into_string();
+        assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
+        assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));
+    }
+
+    #[test]
+    fn the_policy_allows_nothing_inline_and_nothing_from_elsewhere() {
+        let policy = SECURITY_HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
+        for word in ["unsafe", "http:", "https:", "*", "data:"] {
+            assert!(!policy.contains(word), "{word}");
+        }
+        for rule in ["default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'self'"] {
+            assert!(policy.contains(rule), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+// What the viewer sees and hears: two video elements of which one is visible, the session on it, and the state the
+// controls draw. Decides when a session is opened, replaced and closed. Branding never reaches this module.
+
+import { backoff } from './backoff.ts';
+import { bringInStep } from './handover.ts';
+import type { Broadcast } from './protocol.ts';
+import { type Choice, keepChoice } from './quality.ts';
+import { openSession, type Inheritance, type Session } from './session.ts';
+import { loadSound, saveSound } from './sound.ts';
+
+/** Target durations behind the live position at which the page offers the way back. */
+const BEHIND = 1.5;
+
+/** Seconds of a step with the arrow keys. */
+export const STEP = 5;
+
+export class Playback {
+  /** Which of the two video elements is visible. */
+  active = $state<0 | 1>(0);
+  /** Whether a picture of this broadcast has been on screen. */
+  hasStarted = $state(false);
+  isPaused = $state(false);
+  isWaiting = $state(true);
+  isMuted = $state(false);
+  volume = $state(1);
+  /** The browser allowed no sound without a click. */
+  isSoundBlocked = $state(false);
+  /** The browser allowed no playback at all without a click. */
+  isPlayBlocked = $state(false);
+  isBehind = $state(false);
+  canChoose = $state(true);
+  choice = $state<Choice>(null);
+  /** Name of the variant on screen. */
+  variant = $state<string | null>(null);
+  /** The broadcast on screen; its ladder is the one the menu offers. */
+  broadcast = $state.raw<Broadcast | null>(null);
+
+  readonly #videos: readonly [HTMLVideoElement, HTMLVideoElement];
+  readonly #cleanup = new AbortController();
+  #session: Session | null = null;
+  #run = new AbortController();
+  #handover: AbortController | null = null;
+  #adopting: Promise<void> = Promise.resolve();
+  #newest: Broadcast | null = null;
+  #failures = 0;
+  #ticker: ReturnType<typeof setInterval>;
+
+  constructor(videos: readonly [HTMLVideoElement, HTMLVideoElement]) {
+    this.#videos = videos;
+    const sound = loadSound();
+    this.volume = sound.volume;
+    this.isMuted = sound.isMuted;
+    videos.forEach((video) => this.#watch(video));
+    this.#ticker = setInterval(() => this.#measure(), 1000);
+  }
+
+  /** The visible video element. */
+  get video(): HTMLVideoElement {
+    return this.#videos[this.active];
+  }
+
+  /** Plays `broadcast`: starts it, adopts its new ladder, or leaves well alone. */
+  follow(broadcast: Broadcast): void {
+    const previous = this.#newest;
+    this.#newest = broadcast;
+    if (previous?.id !== broadcast.id) void this.#start(broadcast);
+    else if (broadcast.ladderRevision > previous.ladderRevision) void this.#adopt();
+  }
+
+  close(): void {
+    this.#cleanup.abort();
+    clearInterval(this.#ticker);
+    this.#endSession();
+    this.#newest = null;
+  }
+
+  togglePlay(): void {
+    if (this.video.paused) void this.#play();
+    else this.video.pause();
+  }
+
+  toggleMute(): void {
+    this.setSound(this.volume === 0 ? 0.5 : this.volume, !this.isMuted);
+  }
+
+  /** `volume` is between 0 and 1. */
+  setSound(volume: number, isMuted: boolean): void {
+    this.volume = Math.min(1, Math.max(0, volume));
+    this.isMuted = isMuted || this.volume === 0;
+    this.isSoundBlocked = false;
+    this.video.volume = this.volume;
+    this.video.muted = this.isMuted;
+    saveSound({ volume: this.volume, isMuted: this.isMuted });
+  }
+
+  choose(choice: Choice): void {
+    this.choice = choice;
+    this.#session?.choose(choice);
+  }
+
+  goLive(): void {
+    const position = this.#session?.livePosition;
+    if (position !== null && position !== undefined) this.video.currentTime = position;
+    this.isBehind = false;
+    void this.#play();
+  }
+
+  /** Moves by `seconds` within what is buffered and not past the live position. */
+  step(seconds: number): void {
+    const { buffered, currentTime } = this.video;
+    const first = buffered.length === 0 ? currentTime : buffered.start(0);
+    const last = Math.max(currentTime, this.#session?.livePosition ?? currentTime);
+    this.video.currentTime = Math.min(last, Math.max(first, currentTime + seconds));
+    this.#measure();
+  }
+
+  async #start(broadcast: Broadcast): Promise<void> {
+    this.#endSession();
+    const run = this.#run;
+    this.broadcast = broadcast;
+    this.choice = keepChoice(this.choice, broadcast.variants);
+    this.hasStarted = false;
+    this.isWaiting = true;
+    this.variant = null;
+    this.video.volume = this.volume;
+    this.video.muted = this.isMuted;
+    try {
+      const session = await this.#open(this.video, broadcast, run.signal, { choice: this.choice, bandwidth: null });
+      if (session === null) return;
+      this.#session = session;
+      this.canChoose = session.canChoose;
+      await this.#play();
+    } catch (error) {
+      if (!run.signal.aborted) this.#restart(String(error));
+    }
+  }
+
+  /** Opens a session, unless `signal` fired while hls.js was being fetched. */
+  async #open(
+    video: HTMLVideoElement,
+    broadcast: Broadcast,
+    signal: AbortSignal,
+    inherited: Inheritance,
+  ): Promise<Session | null> {
+    const session = await openSession(video, broadcast, inherited, {
+      variant: (name) => {
+        if (video === this.video) this.variant = name;
+      },
+      failed: (reason) => {
+        if (video === this.video) this.#restart(reason);
+        else this.#handover?.abort(new Error(reason));
+      },
+    });
+    if (!signal.aborted) return session;
+    session.close();
+    return null;
+  }
+
+  /** Begins anew after a while: the playlist may be gone for a moment, or the decoder for good. */
+  #restart(reason: string): void {
+    console.warn(`nixcast: playback failed (${reason}), trying again`);
+    this.#endSession();
+    this.isWaiting = true;
+    const { signal } = this.#run;
+    setTimeout(() => {
+      if (!signal.aborted && this.#newest !== null) void this.#start(this.#newest);
+    }, backoff(this.#failures++, Math.random()));
+  }
+
+  #endSession(): void {
+    this.#run.abort();
+    this.#run = new AbortController();
+    this.#handover?.abort();
+    this.#handover = null;
+    this.#session?.close();
+    this.#session = null;
+  }
+
+  /** Takes up the newest ladder beside the running one, then swaps. The old rungs are served until then. */
+  #adopt(): Promise<void> {
+    this.#handover?.abort();
+    // One at a time: an abandoned handover lets go of the hidden video element before the next one takes it.
+    this.#adopting = this.#adopting.then(() => this.#handOver());
+    return this.#adopting;
+  }
+
+  async #handOver(): Promise<void> {
+    const current = this.#session;
+    const broadcast = this.#newest;
+    // A session still being opened is compared with the newest ladder as soon as it plays; so is a paused one.
+    if (current === null || broadcast === null || !this.#isStale()) return;
+    if (!current.canChoose || current.video.paused) return;
+    const handover = new AbortController();
+    this.#handover = handover;
+    const choice = keepChoice(this.choice, broadcast.variants);
+    const hidden = this.#videos[this.active === 0 ? 1 : 0];
+    let next: Session | null = null;
+    try {
+      next = await this.#open(hidden, broadcast, handover.signal, { choice, bandwidth: current.bandwidth });
+      if (next === null) return;
+      await bringInStep(current, next, handover.signal);
+    } catch (error) {
+      next?.close();
+      if (this.#handover === handover) this.#adoptLater(String(error));
+      return;
+    }
+    await this.#swap(current, next, broadcast);
+  }
+
+  #adoptLater(reason: string): void {
+    console.warn(`nixcast: the new ladder is not up yet (${reason}), trying again`);
+    const { signal } = this.#run;
+    this.#handover = null;
+    setTimeout(() => {
+      if (!signal.aborted && this.#handover === null && this.#isStale()) void this.#adopt();
+    }, backoff(this.#failures++, Math.random()));
+  }
+
+  #isStale(): boolean {
+    const [shown, newest] = [this.broadcast, this.#newest];
+    return shown !== null && newest !== null && shown.ladderRevision < newest.ladderRevision;
+  }
+
+  async #swap(old: Session, next: Session, broadcast: Broadcast): Promise<void> {
+    this.#handover = null;
+    this.#session = next;
+    // The viewer may have chosen another quality while the two were being brought in step.
+    this.choice = keepChoice(this.choice, broadcast.variants);
+    next.choose(this.choice);
+    next.video.volume = this.volume;
+    next.video.muted = this.isMuted;
+    old.video.muted = true;
+    const wasFloating = document.pictureInPictureElement === old.video;
+    this.active = this.active === 0 ? 1 : 0;
+    this.broadcast = broadcast;
+    this.variant = next.variant;
+    this.isWaiting = false;
+    this.isPaused = next.video.paused;
+    // With a floating window already open the browser asks for no click to move it.
+    if (wasFloating) await next.video.requestPictureInPicture().catch(() => undefined);
+    // The old picture stays until the new one has certainly been painted.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    old.close();
+  }
+
+  async #play(): Promise<void> {
+    this.isPlayBlocked = false;
+    if (await this.#tryPlay()) return;
+    if (!this.video.muted) {
+      this.video.muted = true;
+      this.isMuted = true;
+      this.isSoundBlocked = true;
+      if (await this.#tryPlay()) return;
+    }
+    this.isPlayBlocked = true;
+  }
+
+  /** False only when the browser wants a click first; being interrupted by a new source is no refusal. */
+  async #tryPlay(): Promise<boolean> {
+    try {
+      await this.video.play();
+      return true;
+    } catch (error) {
+      return !(error instanceof DOMException && error.name === 'NotAllowedError');
+    }
+  }
+
+  #watch(video: HTMLVideoElement): void {
+    const { signal } = this.#cleanup;
+    const on = (type: string, act: () => void) => {
+      const actIfVisible = () => {
+        if (video === this.video && this.#session?.video === video) act();
+      };
+      video.addEventListener(type, actIfVisible, { signal });
+    };
+    on('playing', () => {
+      this.hasStarted = true;
+      this.isWaiting = false;
+      this.isPaused = false;
+      this.#failures = 0;
+      if (this.#isStale() && this.#handover === null) void this.#adopt();
+    });
+    on('waiting', () => (this.isWaiting = true));
+    on('seeked', () => this.#measure());
+    on('play', () => (this.isPaused = false));
+    on('pause', () => (this.isPaused = true));
+    on('volumechange', () => {
+      this.volume = video.volume;
+      this.isMuted = video.muted;
+      if (!video.muted) this.isSoundBlocked = false;
+    });
+  }
+
+  #measure(): void {
+    const session = this.#session;
+    const live = session?.livePosition ?? null;
+    if (session === null || live === null || !this.hasStarted) return;
+    this.isBehind = live - this.video.currentTime > BEHIND * session.targetDuration;
+  }
+}

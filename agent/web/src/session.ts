@@ -1,0 +1,187 @@
+// One hls.js on one video element. It knows nothing of the page: it plays a broadcast, follows a quality choice,
+// recovers from what can be recovered, and reports the rest to its owner, who starts another.
+
+import type HlsPlayer from 'hls.js';
+import type { LevelDetails } from 'hls.js';
+import type { Broadcast, Variant } from './protocol.ts';
+import { type Choice, variantOf } from './quality.ts';
+import type { Placed } from './timeline.ts';
+
+/** Seconds of watched media kept for a step back. Bounded, or a long broadcast would fill a phone's memory. */
+const BACK_BUFFER = 30;
+
+/** Bits per second assumed of an unknown connection: 720p starts at 720p, and hls.js corrects within a segment. */
+const FIRST_ESTIMATE = 3_000_000;
+
+/** Milliseconds within which a second media error means that the decoder cannot be brought back in place. */
+const MEDIA_ERROR_WINDOW = 10_000;
+
+export interface SessionEvents {
+  /** Another variant is on screen. */
+  variant(name: string | null): void;
+  /** The session is of no use any more. */
+  failed(reason: string): void;
+}
+
+/** What a new session takes over from the one before it. */
+export interface Inheritance {
+  choice: Choice;
+  /** Bits per second, or null if nothing was measured yet. */
+  bandwidth: number | null;
+}
+
+export interface Session {
+  readonly video: HTMLVideoElement;
+  readonly canChoose: boolean;
+  /** Name of the variant on screen, if known. */
+  readonly variant: string | null;
+  readonly bandwidth: number | null;
+  /** Where to play to be live, in seconds of the video's clock. */
+  readonly livePosition: number | null;
+  /** Seconds one segment may take; the unit of "behind". */
+  readonly targetDuration: number;
+  readonly timeline: Map<string, Placed[]>;
+  choose(choice: Choice): void;
+  close(): void;
+}
+
+/** Opens the broadcast on `video` with hls.js, or with the browser's own player where there is no MSE. */
+export async function openSession(
+  video: HTMLVideoElement,
+  broadcast: Broadcast,
+  inherited: Inheritance,
+  events: SessionEvents,
+): Promise<Session> {
+  const { default: Hls } = await import('hls.js');
+  if (Hls.isSupported()) return new HlsSession(Hls, video, broadcast, inherited, events);
+  return new NativeSession(video, broadcast, events);
+}
+
+class HlsSession implements Session {
+  readonly canChoose = true;
+  readonly timeline = new Map<string, Placed[]>();
+  readonly #hls: HlsPlayer;
+  readonly #variants: readonly Variant[];
+  variant: string | null = null;
+  #choice: Choice;
+  #lastMediaError = -Infinity;
+
+  constructor(
+    Hls: typeof HlsPlayer,
+    readonly video: HTMLVideoElement,
+    broadcast: Broadcast,
+    inherited: Inheritance,
+    events: SessionEvents,
+  ) {
+    this.#variants = broadcast.variants;
+    this.#choice = inherited.choice;
+    const hls = new Hls({
+      enableWorker: false,
+      startLevel: -1,
+      testBandwidth: false,
+      abrEwmaDefaultEstimate: inherited.bandwidth ?? FIRST_ESTIMATE,
+      capLevelToPlayerSize: true,
+      backBufferLength: BACK_BUFFER,
+      liveSyncDurationCount: 3,
+      // Catching up by playing faster works only with low-latency parts, and is audible.
+      maxLiveSyncPlaybackRate: 1,
+    });
+    this.#hls = hls;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => this.choose(this.#choice));
+    hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => this.#place(details));
+    hls.on(Hls.Events.AUDIO_TRACK_UPDATED, (_, { details }) => this.#place(details));
+    hls.on(Hls.Events.LEVEL_PTS_UPDATED, (_, { details }) => this.#place(details));
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => {
+      this.variant = this.#nameOf(level);
+      events.variant(this.variant);
+    });
+    hls.on(Hls.Events.ERROR, (_, { fatal, type, details }) => {
+      if (!fatal) return;
+      if (type !== Hls.ErrorTypes.MEDIA_ERROR || !this.#recoverMedia()) events.failed(details);
+    });
+    hls.loadSource(broadcast.playlist);
+    hls.attachMedia(video);
+  }
+
+  get bandwidth(): number | null {
+    const measured = this.#hls.bandwidthEstimate;
+    return Number.isFinite(measured) ? measured : null;
+  }
+
+  get livePosition(): number | null {
+    return this.#hls.liveSyncPosition;
+  }
+
+  get targetDuration(): number {
+    return this.#hls.latestLevelDetails?.targetduration ?? 2;
+  }
+
+  choose(choice: Choice): void {
+    this.#choice = choice;
+    const level = choice === null ? -1 : this.#hls.levels.findIndex((_, at) => this.#nameOf(at) === choice);
+    // `loadLevel` leaves what is buffered alone: the change shows some seconds later, but never as a stall.
+    this.#hls.loadLevel = level;
+  }
+
+  close(): void {
+    this.#hls.destroy();
+  }
+
+  #nameOf(level: number): string | null {
+    const address = this.#hls.levels[level]?.uri;
+    return address === undefined ? null : (variantOf(address, this.#variants)?.name ?? null);
+  }
+
+  #place(details: LevelDetails): void {
+    const path = new URL(details.url, location.href).pathname;
+    const placed = details.fragments.map((fragment) => ({
+      msn: fragment.sn,
+      start: fragment.startPTS ?? fragment.start,
+      isMeasured: fragment.startPTS !== undefined,
+    }));
+    this.timeline.set(path, placed);
+  }
+
+  #recoverMedia(): boolean {
+    const now = performance.now();
+    const isFirst = now - this.#lastMediaError > MEDIA_ERROR_WINDOW;
+    this.#lastMediaError = now;
+    if (isFirst) this.#hls.recoverMediaError();
+    return isFirst;
+  }
+}
+
+/** Older iPhones: the system plays the playlist, chooses the quality itself and tells little. */
+class NativeSession implements Session {
+  readonly canChoose = false;
+  readonly variant = null;
+  readonly bandwidth = null;
+  readonly targetDuration = 4;
+  readonly timeline = new Map<string, Placed[]>();
+  readonly #onError: () => void;
+
+  constructor(
+    readonly video: HTMLVideoElement,
+    broadcast: Broadcast,
+    events: SessionEvents,
+  ) {
+    this.#onError = () => events.failed(video.error?.message ?? 'the browser cannot play this stream');
+    video.addEventListener('error', this.#onError);
+    video.src = broadcast.playlist;
+  }
+
+  get livePosition(): number | null {
+    const { seekable } = this.video;
+    return seekable.length === 0 ? null : seekable.end(seekable.length - 1) - this.targetDuration;
+  }
+
+  choose(): void {
+    // The quality menu is not shown where `canChoose` is false.
+  }
+
+  close(): void {
+    this.video.removeEventListener('error', this.#onError);
+    this.video.removeAttribute('src');
+    this.video.load();
+  }
+}

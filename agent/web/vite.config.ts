@@ -1,0 +1,21 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+import { brotli } from './build/brotli.ts';
+
+// The engine renders the HTML itself, so there is no index.html: the manifest tells it which files to name.
+export default defineConfig({
+  base: '/',
+  plugins: [svelte(), brotli()],
+  build: {
+    target: ['es2022', 'chrome123', 'edge123', 'firefox120', 'safari17.5'],
+    manifest: true,
+    sourcemap: false,
+    // The content security policy admits neither data: addresses nor an inline polyfill.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // hls.js alone is larger than the default limit; the budget is checked in brotli, by build/brotli.ts.
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: { input: 'src/main.ts' },
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
