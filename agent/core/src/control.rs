@@ -181,6 +181,7 @@ pub struct Step {
 /// One verb of the engine. Each is idempotent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a plan holds a handful of steps; a box would be in everybody's way")]
 pub enum Action {
     /// Listen on `address`, let go of the address served before; connections accepted there live on.
     Bind { listener: Listener, address: SocketAddr },

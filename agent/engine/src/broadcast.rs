@@ -12,7 +12,7 @@ mod worker;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nixcast_core::admission::{self, Admitted, Refusal};
 use nixcast_core::control::{BroadcastFacts, Condition, ObjectId};
@@ -33,6 +33,9 @@ const INBOX: usize = 512;
 
 /// How often what has left every window is freed, and key expiry is looked at.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
+
+/// How long players that are still in may read the end of a broadcast before its segments are freed.
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// What the web server and `status` read of a channel.
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ pub(crate) fn start(declared: Watch, store: Store, worker_program: PathBuf) -> C
         facts: facts_writer,
         worker_program,
         show: None,
+        ended_at: None,
     };
     tasks::spawn("channel", channel.run(messages));
     ChannelHandle { inbox, presentation, view, facts }
@@ -160,6 +164,8 @@ struct Channel {
     facts: watch::Sender<ChannelFacts>,
     worker_program: PathBuf,
     show: Option<Show>,
+    /// When the last broadcast ended, as long as its segments are kept.
+    ended_at: Option<Instant>,
 }
 
 impl Channel {
@@ -233,6 +239,7 @@ impl Channel {
 
     fn begin(&mut self, session: SessionId, admitted: Admitted, end: oneshot::Sender<Refusal>, declared: &Declared) {
         let spawner = worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() };
+        self.ended_at = None;
         self.show = Some(Show::begin(show::Publisher { session, admitted, end }, declared, spawner, &self.stage));
         self.publish_facts();
     }
@@ -260,6 +267,9 @@ impl Channel {
         self.check_key(&declared);
         if let Some(show) = &mut self.show {
             show.tidy(&self.stage);
+        } else if self.ended_at.take_if(|ended_at| ended_at.elapsed() > FAREWELL).is_some() {
+            self.stage.replace(None);
+            self.stage.store.clear();
         }
         self.publish_facts();
     }
@@ -273,6 +283,7 @@ impl Channel {
         let Some(show) = self.show.take() else { return };
         tracing::info!(session = %show.session(), reason, "broadcast ended");
         show.end(&self.stage);
+        self.ended_at = Some(Instant::now());
         self.publish_facts();
     }
 }

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use nixcast_core::control::{
-    Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step,
+    Action, Listener, MAX_LINE_BYTES, Observed, Outcome, OutcomeResult, Request, Response, Step,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};

@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nixcast_core::admission::Refusal;
-use nixcast_core::flv::{self, FlvError};
+use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
-use nixcast_core::timeline::Timeline;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -83,7 +82,7 @@ impl Ingest {
             channel: self.channel.clone(),
             stream,
             rtmp: Session::new(Limits::default()),
-            media: media::MediaReader::new(Timeline::default()),
+            media: media::MediaReader::default(),
             end: Some(end),
             is_admitted: false,
         };
@@ -116,7 +115,10 @@ impl Connection {
         }
         self.part(&ended).await;
         match (&ended, self.is_admitted) {
-            (_, true) => tracing::info!(session = %self.id, reason = chain(&ended), "publisher left"),
+            (_, true) => {
+                let damaged_tags = self.media.damaged();
+                tracing::info!(session = %self.id, reason = chain(&ended), damaged_tags, "publisher left");
+            }
             // Said with its reason when it was refused.
             (Ended::Refused(_), false) => {}
             (_, false) => tracing::debug!(session = %self.id, reason = chain(&ended), "RTMP connection ended"),
@@ -161,25 +163,22 @@ impl Connection {
                 _ => Ok(()),
             },
             Event::Video { timestamp_ms, payload } => {
-                let tag = flv::video_tag(&payload)?;
-                self.pass_on(|media| media.video(timestamp_ms, tag)).await
+                let media = self.media.video(timestamp_ms, &payload)?;
+                self.pass_on(media).await
             }
             Event::Audio { timestamp_ms, payload } => {
-                let tag = flv::audio_tag(&payload)?;
-                self.pass_on(|media| media.audio(timestamp_ms, tag)).await
+                let media = self.media.audio(timestamp_ms, &payload)?;
+                self.pass_on(media).await
             }
             Event::Unpublished => Err(Ended::Unpublished),
         }
     }
 
-    async fn pass_on(
-        &mut self,
-        read: impl FnOnce(&mut media::MediaReader) -> Result<Option<FromPublisher>, FlvError>,
-    ) -> Result<(), Ended> {
-        if let Some(media) = read(&mut self.media)? {
-            self.channel.media(self.id, media).await?;
+    async fn pass_on(&self, media: Option<FromPublisher>) -> Result<(), Ended> {
+        match media {
+            Some(media) => Ok(self.channel.media(self.id, media).await?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn ask_to_publish(&mut self, app: String, key: Zeroizing<Vec<u8>>) -> Result<(), Ended> {

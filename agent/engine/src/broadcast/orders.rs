@@ -27,16 +27,3 @@ fn encoder_spec(order: &EncoderOrder) -> EncoderSpec {
         zero_latency: order.zero_latency,
     }
 }
-
-/// Lowercase hex.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Bytes of a hex string; none if it is not hex.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
-}

@@ -1,0 +1,197 @@
+//! The broadcast and its worker: orders out, encoded media and reports in, a new worker when one is lost.
+
+use std::time::{Duration, Instant};
+
+use nixcast_core::ids::EncoderId;
+use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
+use nixcast_media::hex;
+use nixcast_media::protocol::{FromWorker, MediaUnit, WorkerControl, WorkerReport};
+
+use super::{Awaiting, Show};
+use crate::broadcast::Stage;
+use crate::broadcast::orders::ladder_frame;
+use crate::broadcast::track::Feed;
+
+/// A worker that lived at least this long has proved itself: its end is not counted as a quick death.
+const PROVEN: Duration = Duration::from_secs(30);
+
+/// Longest pause before a worker that keeps dying is started again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+impl Show {
+    /// Has a worker with the present orders, or none if nothing needs encoding.
+    pub(super) fn ensure_worker(&mut self, stage: &Stage) {
+        if !self.orders.need_worker() {
+            // With no encoder left the worker flushes what it has; it goes when the last track has ended.
+            if let Some(worker) = &self.worker {
+                worker.control(ladder_frame(&self.orders));
+            }
+            return;
+        }
+        if let Some(worker) = &self.worker {
+            if !worker.control(ladder_frame(&self.orders)) {
+                self.lose_worker(worker.epoch, "the worker takes no orders", stage);
+            }
+            return;
+        }
+        if self.restart_at.is_none() {
+            self.start_worker();
+        }
+    }
+
+    pub(super) fn start_worker(&mut self) {
+        self.restart_at = None;
+        let epoch = self.next_epoch;
+        self.next_epoch += 1;
+        match self.spawner.spawn(epoch) {
+            Ok(worker) => {
+                tracing::info!(session = %self.session(), pid = worker.pid, "transcoder worker started");
+                self.worker_started = Instant::now();
+                self.worker = Some(worker);
+                self.send_source();
+                if let Some(worker) = &self.worker {
+                    worker.control(ladder_frame(&self.orders));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "could not start the transcoder worker");
+                self.pause_worker();
+            }
+        }
+    }
+
+    /// Codec parameters of the publisher, for the worker.
+    pub(super) fn send_source(&self) {
+        let (Some(worker), Some(source)) = (&self.worker, &self.source) else { return };
+        worker.control(WorkerControl::VideoSource { avcc_hex: hex::encode(&source.config.avcc) });
+        if let Some(audio) = self.sound.source() {
+            worker.control(WorkerControl::AudioSource { asc_hex: hex::encode(&audio.asc) });
+        }
+    }
+
+    pub(in crate::broadcast) fn take_worker(&mut self, epoch: u64, frame: FromWorker, stage: &Stage) {
+        if self.worker.as_ref().is_none_or(|worker| worker.epoch != epoch) {
+            return;
+        }
+        match frame {
+            FromWorker::Report(report) => self.take_report(report, stage),
+            FromWorker::Video(unit) => self.encoded_video(unit, stage),
+            FromWorker::Audio(unit) => {
+                let made =
+                    self.sound.push_encoded(EncoderId(unit.track), access_unit(unit), self.orders.latency.grid_ms());
+                self.publish_sound(made, stage);
+            }
+        }
+    }
+
+    pub(super) fn take_report(&mut self, report: WorkerReport, stage: &Stage) {
+        match report {
+            WorkerReport::VideoStarted { id, avcc_hex, width, height } => {
+                let Some(avcc) = hex::decode(&avcc_hex) else { return };
+                let feed = Feed::Encoder(EncoderId(id));
+                let config = VideoConfig { avcc: avcc.into(), width, height };
+                self.tracks.values_mut().for_each(|track| track.start(feed, config.clone()));
+            }
+            WorkerReport::AudioStarted { id, asc_hex, sample_rate, channels } => {
+                let Some(asc) = hex::decode(&asc_hex) else { return };
+                self.sound.start_encoded(EncoderId(id), AudioConfig { asc: asc.into(), sample_rate, channels });
+            }
+            WorkerReport::BitrateChanged { id, kbps } => {
+                tracing::info!(encoder = id, kbps, "bitrate changed in place");
+                self.pending.retain(|_, awaiting| *awaiting != Awaiting::Bitrate(EncoderId(id)));
+            }
+            WorkerReport::Ended { id } => self.encoder_ended(EncoderId(id), stage),
+            WorkerReport::Failed { id, message } => self.encoder_failed(EncoderId(id), message),
+            WorkerReport::Corrupt { message } => {
+                tracing::debug!(message, "the publisher's media is damaged");
+            }
+        }
+    }
+
+    pub(super) fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {
+        let feed = Feed::Encoder(EncoderId(unit.track));
+        let unit = access_unit(unit);
+        let target_ms = self.orders.latency.grid_ms();
+        let made: Vec<_> = self
+            .tracks
+            .iter_mut()
+            .map(|(name, track)| (name.clone(), track.push(feed, unit.clone(), target_ms)))
+            .filter(|(_, made)| !made.is_empty())
+            .collect();
+        self.publish(made, stage);
+    }
+
+    pub(super) fn encoder_ended(&mut self, id: EncoderId, stage: &Stage) {
+        let target_ms = self.orders.latency.grid_ms();
+        let feed = Feed::Encoder(id);
+        let made: Vec<_> =
+            self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, target_ms))).collect();
+        self.publish(made, stage);
+        self.forget_finished(stage);
+    }
+
+    pub(super) fn encoder_failed(&mut self, id: EncoderId, message: String) {
+        let Some(order) = self.orders.encoders.iter().find(|order| order.id == id) else { return };
+        tracing::error!(rung = order.rung, message, "a rung cannot be encoded");
+        self.failures.insert(id, (order.rung.clone(), message));
+        self.pending.retain(|_, awaiting| *awaiting != Awaiting::Feed(Feed::Encoder(id)));
+    }
+
+    /// The worker of `epoch` is gone. Its rungs pause until a new one has reached a keyframe; the others go on.
+    pub(in crate::broadcast) fn lose_worker(&mut self, epoch: u64, how: &str, stage: &Stage) {
+        let Some(worker) = self.worker.take_if(|worker| worker.epoch == epoch) else { return };
+        self.dropped_units += worker.dropped_units;
+        drop(worker);
+        let target_ms = self.orders.latency.grid_ms();
+        let running: Vec<EncoderId> = self
+            .tracks
+            .values()
+            .filter_map(|track| track.feed().filter(|feed| matches!(feed, Feed::Encoder(_))))
+            .map(Feed::id)
+            .collect();
+        for id in running {
+            let feed = Feed::Encoder(id);
+            let made: Vec<_> =
+                self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, target_ms))).collect();
+            self.publish(made, stage);
+        }
+        stage.with(|presentation| self.orders.encoders.iter().for_each(|order| presentation.lose(&order.rung)));
+        self.forget_finished(stage);
+        if !self.orders.need_worker() {
+            return;
+        }
+        self.quick_deaths = if self.worker_started.elapsed() < PROVEN { self.quick_deaths + 1 } else { 1 };
+        tracing::warn!(session = %self.session(), how, deaths = self.quick_deaths, "transcoder worker lost");
+        self.failures.clear();
+        self.ladder.forget_encoders();
+        self.orders = self.ladder.orders(&self.rungs, self.orders.latency);
+        self.sound.want(self.orders.audio);
+        self.follow_orders();
+        self.pause_worker();
+        self.restart_if_due();
+    }
+
+    /// The first restart is immediate; a worker that keeps dying waits 1, 2, 4, then 8 seconds.
+    pub(super) fn pause_worker(&mut self) {
+        let pause = match self.quick_deaths {
+            0 | 1 => Duration::ZERO,
+            deaths => Duration::from_secs(1 << (deaths - 2).min(3)).min(LONGEST_PAUSE),
+        };
+        self.restart_at = Some(Instant::now() + pause);
+    }
+
+    pub(super) fn restart_if_due(&mut self) {
+        if self.worker.is_none()
+            && self.orders.need_worker()
+            && self.source.is_some()
+            && self.restart_at.is_some_and(|due| due <= Instant::now())
+        {
+            self.start_worker();
+        }
+    }
+}
+
+fn access_unit(unit: MediaUnit) -> AccessUnit {
+    let MediaUnit { track: _, is_sync, dts, pts, data } = unit;
+    AccessUnit { dts, pts, is_sync, data }
+}

@@ -1,0 +1,184 @@
+//! What a broadcast shows: playlists and bytes to players, the view to pages, facts to `status`.
+
+use nixcast_core::control::{BroadcastFacts, Condition, Encode, Rung};
+use nixcast_core::hls::{InitFacts, SegmentFacts, Track};
+use nixcast_core::ids::EncoderId;
+use nixcast_core::media::VideoConfig;
+
+use super::{Awaiting, Show};
+use crate::broadcast::sound;
+use crate::broadcast::track::{self, RungTrack};
+use crate::broadcast::{ChannelFacts, Stage};
+use crate::packager::Segment;
+use crate::web::view::{BroadcastView, VariantView};
+
+impl Show {
+    /// Shows the presentation the ladder as it is on air: rungs that are to go stay until their last segment.
+    pub(super) fn present_ladder(&self, stage: &Stage) {
+        let mut rungs: Vec<&Rung> = self.rungs.values().collect();
+        rungs.sort_by_key(|rung| (rung.position, &rung.name));
+        let mut ladder: Vec<(String, u64)> =
+            rungs.iter().map(|rung| (rung.name.clone(), declared_bandwidth(rung))).collect();
+        for name in self.tracks.keys().filter(|name| !self.rungs.contains_key(*name)) {
+            ladder.push((name.clone(), 0));
+        }
+        stage.with(|presentation| presentation.set_ladder(&ladder));
+        self.present_view(stage);
+    }
+
+    pub(super) fn publish(&mut self, made: Vec<(String, Vec<track::Made>)>, stage: &Stage) {
+        let mut is_new_segment = false;
+        for (rung, made) in made {
+            for made in made {
+                match made {
+                    track::Made::Init { id, config, data } => self.publish_init(&rung, id, &config, data, stage),
+                    track::Made::Segment(segment) => {
+                        publish_segment(&Track::Video(rung.clone()), segment, stage);
+                        self.pending.retain(|_, awaiting| *awaiting != Awaiting::NextSegment);
+                        is_new_segment = true;
+                    }
+                }
+            }
+            if let Some(feed) = self.tracks.get(&rung).and_then(RungTrack::feed) {
+                self.pending.retain(|_, awaiting| *awaiting != Awaiting::Feed(feed));
+            }
+        }
+        if is_new_segment {
+            self.present_view(stage);
+        }
+    }
+
+    pub(super) fn publish_init(&self, rung: &str, id: EncoderId, config: &VideoConfig, data: bytes::Bytes, stage: &Stage) {
+        let order = self.orders.encoders.iter().find(|order| order.id == id);
+        let frame_rate = match (self.frame_rate, order.and_then(|order| order.framerate)) {
+            (Some(source), Some(most)) => Some(source.min(f64::from(most))),
+            (source, _) => source,
+        };
+        let facts =
+            InitFacts { codecs: config.codec_string(), width: config.width, height: config.height, frame_rate };
+        if let Some(uri) =
+            stage.with(|presentation| presentation.add_init(&Track::Video(rung.to_owned()), id, facts))
+        {
+            stage.store.put(&uri, data);
+        }
+        tracing::info!(session = %self.session(), rung, width = config.width, height = config.height, "rung on air");
+    }
+
+    pub(super) fn publish_sound(&mut self, made: Vec<sound::Made>, stage: &Stage) {
+        let mut is_new_segment = false;
+        for made in made {
+            match made {
+                sound::Made::Init { id, config, data } => {
+                    let facts =
+                        InitFacts { codecs: config.codec_string(), width: 0, height: 0, frame_rate: None };
+                    if let Some(uri) = stage.with(|presentation| presentation.add_init(&Track::Audio, id, facts)) {
+                        stage.store.put(&uri, data);
+                    }
+                }
+                sound::Made::Segment(segment) => {
+                    publish_segment(&Track::Audio, segment, stage);
+                    is_new_segment = true;
+                }
+            }
+        }
+        if is_new_segment {
+            self.present_view(stage);
+        }
+    }
+
+    /// Tells open pages when the broadcast became playable or its variants changed.
+    pub(super) fn present_view(&self, stage: &Stage) {
+        let Some(Some(view)) = stage.with(|presentation| {
+            presentation.is_playable().then(|| BroadcastView {
+                id: self.id.clone(),
+                started_at: self.started_at_ms / 1000,
+                playlist: "/hls/stream.m3u8".to_owned(),
+                ladder_revision: presentation.ladder_revision(),
+                variants: presentation
+                    .variants()
+                    .into_iter()
+                    .map(|variant| VariantView { name: variant.name, width: variant.width, height: variant.height })
+                    .collect(),
+            })
+        }) else {
+            return;
+        };
+        stage.view.send_if_modified(|shown| {
+            let is_news = shown.as_ref() != Some(&view);
+            *shown = Some(view);
+            is_news
+        });
+    }
+
+    pub(in crate::broadcast) fn facts(&self, stage: &Stage) -> ChannelFacts {
+        let variants =
+            stage.with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect()).unwrap_or_default();
+        let (width, height) =
+            self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
+        let dropped_units = self.dropped_units + self.worker.as_ref().map_or(0, |worker| worker.dropped_units);
+        ChannelFacts {
+            broadcast: Some(BroadcastFacts {
+                channel: self.publisher.admitted.channel.to_string(),
+                stream_key: self.publisher.admitted.key_name.clone(),
+                session: self.publisher.session.0,
+                started_at: self.started_at_ms / 1000,
+                width,
+                height,
+                variants,
+                worker_pid: self.worker.as_ref().map(|worker| worker.pid),
+                dropped_units,
+            }),
+            pending: self.pending.keys().cloned().collect(),
+            conditions: self.conditions(dropped_units),
+        }
+    }
+
+    pub(super) fn conditions(&self, dropped_units: u64) -> Vec<Condition> {
+        let mut conditions: Vec<Condition> = self
+            .failures
+            .values()
+            .map(|(rung, message)| Condition {
+                kind: "RungFailed".to_owned(),
+                message: format!("rung {rung} cannot be encoded: {message}"),
+            })
+            .collect();
+        if self.quick_deaths > 1 {
+            conditions.push(Condition {
+                kind: "WorkerUnstable".to_owned(),
+                message: format!("the transcoder worker ended {} times soon after its start", self.quick_deaths),
+            });
+        }
+        if dropped_units > 0 {
+            conditions.push(Condition {
+                kind: "WorkerOverloaded".to_owned(),
+                message: format!("{dropped_units} units were dropped because encoding is slower than the stream"),
+            });
+        }
+        conditions
+    }
+}
+
+fn publish_segment(track: &Track, segment: Segment, stage: &Stage) {
+    let facts = SegmentFacts {
+        start_us: segment.start_us,
+        duration_us: segment.duration_us,
+        bytes: u64::try_from(segment.data.len()).unwrap_or(u64::MAX),
+        is_independent: segment.is_independent,
+    };
+    // The bytes must be there before a playlist names them: both happen under the presentation's lock.
+    stage.with(|presentation| {
+        if let Some(uri) = presentation.add_segment(track, facts) {
+            stage.store.put(&uri, segment.data);
+        }
+    });
+}
+
+/// Bits per second a rung is declared to need; 0 for a pass-through rung, which is measured.
+fn declared_bandwidth(rung: &Rung) -> u64 {
+    match rung.encode {
+        Encode::Passthrough => 0,
+        Encode::Transcode { video_bitrate_kbps, .. } => {
+            u64::from(video_bitrate_kbps + rung.audio_bitrate_kbps) * 1000
+        }
+    }
+}

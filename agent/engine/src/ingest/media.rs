@@ -1,0 +1,60 @@
+//! From FLV tags to access units on the broadcast's time line.
+
+use bytes::Bytes;
+use nixcast_core::flv::{AudioTag, FlvError, Picture, VideoTag, VideoTrack, read_audio};
+use nixcast_core::media::AccessUnit;
+use nixcast_core::timeline::Timeline;
+
+use crate::broadcast::FromPublisher;
+
+/// Reads one session's tags, in order.
+#[derive(Debug, Default)]
+pub(super) struct MediaReader {
+    video: VideoTrack,
+    timeline: Timeline,
+    /// Tags that could not be read and were left out.
+    damaged: u64,
+}
+
+impl MediaReader {
+    /// One video tag; none if there is nothing in it to pass on. An error ends the session.
+    pub(super) fn video(&mut self, timestamp_ms: u32, payload: &Bytes) -> Result<Option<FromPublisher>, FlvError> {
+        let tag = self.video.read(payload);
+        Ok(match self.forgive(tag)? {
+            Some(VideoTag::Config(config)) => Some(FromPublisher::VideoConfig(config)),
+            Some(VideoTag::Picture(Picture { is_sync, composition_ms, data })) => {
+                let (dts, pts) = self.timeline.video(timestamp_ms, composition_ms);
+                Some(FromPublisher::Video(AccessUnit { dts, pts, is_sync, data }))
+            }
+            Some(VideoTag::EndOfSequence | VideoTag::Nothing) | None => None,
+        })
+    }
+
+    /// One audio tag; as [`Self::video`].
+    pub(super) fn audio(&mut self, timestamp_ms: u32, payload: &Bytes) -> Result<Option<FromPublisher>, FlvError> {
+        Ok(match self.forgive(read_audio(payload))? {
+            Some(AudioTag::Config(config)) => {
+                self.timeline.set_audio_rate(config.sample_rate);
+                Some(FromPublisher::AudioConfig(config))
+            }
+            Some(AudioTag::Frame(data)) => self.timeline.audio(timestamp_ms).map(|dts| {
+                FromPublisher::Audio(AccessUnit { dts, pts: dts, is_sync: true, data })
+            }),
+            Some(AudioTag::Nothing) | None => None,
+        })
+    }
+
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    fn forgive<T>(&mut self, tag: Result<T, FlvError>) -> Result<Option<T>, FlvError> {
+        match tag {
+            Err(error) if !error.ends_session() => {
+                self.damaged += 1;
+                Ok(None)
+            }
+            tag => tag.map(Some),
+        }
+    }
+}
