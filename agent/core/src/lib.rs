@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod control;
 pub mod flv;
+pub mod hls;
 pub mod ids;
 pub mod keys;
 pub mod ladder;

@@ -1,0 +1,22 @@
+//! Which playlist a viewer sees.
+//!
+//! Owns the facts of one broadcast's segments and every playlist written about them (names of RFC 8216bis). It never
+//! holds media bytes and never reads a clock: the engine reports segments, asks for texts, and is told which
+//! addresses it may free.
+//!
+//! [`Presentation`] is what the engine talks to. [`Window`] is one media playlist and the only author of one.
+
+mod follow;
+mod meter;
+mod multivariant;
+mod presentation;
+mod retention;
+mod rung;
+#[cfg(test)]
+mod tests;
+mod uri;
+mod window;
+
+pub use presentation::{InitFacts, Presentation, PublishedVariant, SegmentFacts};
+pub use uri::{Track, Uri};
+pub use window::{Content, Entry, Span, Window};
