@@ -1,1 +1,12 @@
-//! End-to-end tests.
+//! The promise, held against the real binary: real publishers, real changes, and a watcher that plays every viewer.
+//!
+//! `make test` runs these; `NIXCAST_BIN=build/nixcast cargo test -p nixcast-tests --test e2e live_change` runs some.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what is wrong by panicking")]
+
+mod bad_input;
+mod ingest;
+mod live;
+mod live_change;
+mod nix_run;
+mod video;

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -50,7 +51,9 @@ impl Obs {
             .env("XDG_RUNTIME_DIR", home.path().join("run"))
             .env("DISPLAY", format!(":{}", screen.number))
             .env("QT_QPA_PLATFORM", "xcb")
-            .env("LIBGL_ALWAYS_SOFTWARE", "1");
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            // OBS looks for news on the web when it starts; a test has no business there.
+            .env("https_proxy", "http://127.0.0.1:9");
         let process = Process::spawn("OBS", &mut command, &home.path().join("log"));
         Self { process, _screen: screen, _home: home }
     }
@@ -111,7 +114,8 @@ fn write_home(home: &Path, target: &Target, mode: Mode) {
         fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a fresh home can be written to");
         fs::write(path, text).expect("a fresh home can be written to");
     };
-    fs::create_dir(home.join("run")).expect("a fresh home can be written to");
+    // Qt wants a run-time folder that nobody else can read.
+    fs::DirBuilder::new().mode(0o700).create(home.join("run")).expect("a fresh home can be written to");
     put(&root.join("global.ini"), global_ini());
     put(&profile.join("basic.ini"), profile_ini(mode));
     put(&profile.join("service.json"), service(target).to_string());

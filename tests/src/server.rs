@@ -243,6 +243,17 @@ impl Nixcast {
         }
     }
 
+    /// Generation and digest of the document the agent has accepted.
+    #[track_caller]
+    pub fn accepted(&self) -> (u64, String) {
+        let status = self.status();
+        let accepted = &status["accepted"];
+        match (accepted["generation"].as_u64(), accepted["digest"].as_str()) {
+            (Some(generation), Some(digest)) => (generation, digest.to_owned()),
+            _ => panic!("status names no accepted document: {status:#}"),
+        }
+    }
+
     /// Runs a command of the binary against this server's agent.
     pub fn command(&self, words: &[&str]) -> Output {
         Command::new(binary())

@@ -1,0 +1,53 @@
+# Sets every option to something else than its default. The rendered document is committed as
+# schema/tests/documents/everything.json, which the schema's own tests read.
+{
+  services.nixcast = {
+    enable = true;
+    openFirewall = true;
+    http = { address = "::1"; port = 8443; };
+    rtmp = { address = "192.0.2.10"; port = 11935; };
+    streamKeys = {
+      main = {
+        keyFile = "/run/secrets/main";
+        comment = "OBS, room A";
+        enable = false;
+        expires = "2027-01-31T20:00:00Z";
+      };
+      "room.b" = { keyFile = "/run/secrets/room-b"; comment = "camera"; };
+    };
+    instance = {
+      name = "Bühne 1";
+      summary = "What happens on stage.";
+      logo = "/srv/nixcast/logo.png";
+      tags = [ "stage" "café" ];
+      socialHandles = [ { platform = "mastodon"; url = "https://social.example/@stage"; } ];
+      offlineMessage = "Back on Thursday.\nAt eight.";
+      theme = {
+        background = "#101010";
+        surface = "#202020";
+        text = "#fafafa";
+        mutedText = "#bbbbbb";
+        accent = "#7ebae4";
+        accentText = "#00000080";
+      };
+    };
+    video = {
+      latencyLevel = 0;
+      variants = {
+        source = { passthrough = true; order = 1; };
+        "720p" = {
+          enable = false;
+          width = 1280;
+          height = 720;
+          framerate = 30;
+          videoBitrateKbps = 3000;
+          audioBitrateKbps = 160;
+          preset = "medium";
+          order = 20;
+        };
+        "480p" = { height = 480; order = 20; };
+      };
+    };
+    reconcile = { intervalSeconds = 300; timeoutSeconds = 120; onDrift = "report"; };
+  };
+}
