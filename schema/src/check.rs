@@ -113,7 +113,7 @@ fn wrong_type(schema: &'static Value, wanted: &str, value: &Value, at: &Path, fo
     let given = match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
-        Value::Number(number) if number.is_f64() => "a number with a fraction or beyond all bounds",
+        Value::Number(number) if number.is_f64() => "a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "a text",
         Value::Array(_) => "a list",

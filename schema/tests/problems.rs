@@ -125,10 +125,7 @@ fn limits_hold_on_both_sides() {
     check(&[("/http/port", json!(0))], &[&format!("{port}: 0 is too small")]);
     check(&[("/http/port", json!(-1))], &[&format!("{port}: -1 is too small")]);
     check(&[("/http/port", json!(u64::MAX))], &[&format!("{port}: 18446744073709551615 is too large")]);
-    check(
-        &[("/http/port", json!(80.5))],
-        &[&format!("{port}: must be a whole number, not a number with a fraction or beyond all bounds")],
-    );
+    check(&[("/http/port", json!(80.5))], &[&format!("{port}: must be a whole number, not a fraction")]);
     check(&[("/http/port", json!(null))], &[&format!("{port}: must be a whole number, not null")]);
     check(&[("/instance/summary", json!("é".repeat(500)))], &[]);
     check(&[("/instance/summary", json!("é".repeat(501)))], &["services.nixcast.instance.summary: has 501 characters"]);
