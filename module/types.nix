@@ -94,19 +94,25 @@ rec {
 
   nullOr = type: types.nullOr type // { facts = type.facts // { type = [ type.facts.type "null" ]; }; };
 
-  listOf = most: type:
-    narrowed (types.listOf type) "list of at most ${toString most} entries, each ${type.description}"
-      ({ type = "array"; maxItems = most; } // lib.optionalAttrs (type ? facts) { items = type.facts; })
+  # A list of at most so many entries.
+  listOf = most: entry:
+    narrowed (types.listOf entry) "list of at most ${toString most} entries, each ${entry.description}"
+      ({ type = "array"; maxItems = most; } // lib.optionalAttrs (entry ? facts) { items = entry.facts; })
       (entries: lib.length entries <= most)
-    // { entry = type; };
+    // rebuilt (listOf most) entry;
 
-  # Attributes become a list of at most so many entries; null: any number.
+  # Attributes that become the entries of a list, at most so many; null: any number.
   namedEntries = most: entry:
-    (if most == null then types.attrsOf entry
-    else narrowed (types.attrsOf entry) "attribute set of at most ${toString most} submodules" { }
-      (entries: lib.length (lib.attrNames entries) <= most))
-    // {
-      facts = { type = "array"; } // lib.optionalAttrs (most != null) { maxItems = most; };
-      inherit entry;
-    };
+    narrowed (types.attrsOf entry)
+      (if most == null then "attribute set of submodules" else "attribute set of at most ${toString most} submodules")
+      ({ type = "array"; } // lib.optionalAttrs (most != null) { maxItems = most; })
+      (entries: most == null || lib.length (lib.attrNames entries) <= most)
+    // rebuilt (namedEntries most) entry;
+
+  # The module system puts the type of a container together anew once it knows its submodules, and would drop the
+  # narrower check with it.
+  rebuilt = container: entry: {
+    inherit entry;
+    substSubModules = modules: container (entry.substSubModules modules);
+  };
 }
