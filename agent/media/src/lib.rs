@@ -6,3 +6,8 @@
 
 pub mod hex;
 pub mod protocol;
+
+#[cfg(feature = "worker")]
+mod worker;
+#[cfg(feature = "worker")]
+pub use worker::{WorkerError, WorkerOptions, run_worker, run_worker_on_stdin, run_worker_with};

@@ -1,0 +1,201 @@
+//! One rung's scaler and x264 encoder. Lives on the rung's own thread.
+
+use ffmpeg_next::codec::{self, Context, threading};
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::software::scaling;
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, color, encoder, frame, picture};
+
+use crate::protocol::EncoderSpec;
+
+use super::size::{Size, SourceSize, rung_size};
+use super::{avc, ffi};
+
+/// Longer than any broadcast between two grid points: only forced IDR pictures occur. x264 reads it as infinite.
+const NO_KEYFRAMES_OF_ITS_OWN: u32 = 1 << 30;
+
+/// Frames a second assumed when the publisher's parameter sets state none, or nonsense. It only seeds the rate
+/// control; real durations come from the time stamps.
+const ASSUMED_FRAME_RATE: Rational = Rational(30, 1);
+
+/// One encoded picture on the time line, 90 kHz.
+pub(super) struct Encoded {
+    pub(super) is_sync: bool,
+    pub(super) dts: i64,
+    pub(super) pts: i64,
+    pub(super) data: bytes::Bytes,
+}
+
+/// Why a rung cannot be encoded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EncodeError {
+    #[error("FFmpeg has no libx264 encoder")]
+    NoEncoder,
+    #[error("x264 refused to open at {width}x{height}, {kbps} kbit/s, preset {preset}")]
+    Open {
+        width: u32,
+        height: u32,
+        kbps: u32,
+        preset: String,
+        #[source]
+        cause: Error,
+    },
+    #[error("x264 gave no parameter sets")]
+    NoParameterSets,
+    #[error("the picture could not be scaled")]
+    Scale(#[source] Error),
+    #[error("x264 could not encode a picture")]
+    Encode(#[source] Error),
+}
+
+/// An open encoder of one size.
+pub(super) struct PictureEncoder {
+    encoder: encoder::video::Encoder,
+    size: Size,
+    /// For the size and format of the last picture; made anew when the publisher changes either.
+    scaler: Option<scaling::Context>,
+}
+
+impl PictureEncoder {
+    /// Opens the encoder for a rung whose first picture is `first`. `threads` 0 lets x264 choose, as `ffmpeg` does.
+    pub(super) fn open(
+        spec: &EncoderSpec,
+        first: &frame::Video,
+        frame_rate: Option<Rational>,
+        threads: usize,
+    ) -> Result<Self, EncodeError> {
+        let codec = codec::encoder::find_by_name("libx264").ok_or(EncodeError::NoEncoder)?;
+        let size = rung_size(spec.width, spec.height, source_size(first));
+        let refused = |cause| EncodeError::Open {
+            width: size.width,
+            height: size.height,
+            kbps: spec.video_bitrate_kbps,
+            preset: spec.preset.clone(),
+            cause,
+        };
+        let mut video = Context::new_with_codec(codec).encoder().video().map_err(refused)?;
+        video.set_width(size.width);
+        video.set_height(size.height);
+        video.set_format(Pixel::YUV420P);
+        video.set_aspect_ratio(Rational(1, 1));
+        video.set_colorspace(first.color_space());
+        video.set_color_range(color::Range::MPEG);
+        video.set_color_primaries(first.color_primaries());
+        video.set_color_transfer_characteristic(first.color_transfer_characteristic());
+        video.set_time_base(Rational(1, 90_000));
+        video.set_frame_rate(Some(seed_frame_rate(frame_rate, spec.framerate)));
+        video.set_gop(NO_KEYFRAMES_OF_ITS_OWN);
+        video.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::CLOSED_GOP);
+        // libavcodec overrides x264's own choice of slices or frames by this, so zero latency must ask for slices:
+        // frame threads delay the picture by one frame each.
+        let kind = if spec.zero_latency { threading::Type::Slice } else { threading::Type::Frame };
+        video.set_threading(threading::Config { kind, count: threads, ..threading::Config::default() });
+        set_rate(&mut video, spec.video_bitrate_kbps);
+        let encoder = video.open_as_with(codec, x264_options(spec)).map_err(refused)?;
+        Ok(Self { encoder, size, scaler: None })
+    }
+
+    pub(super) const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The avcC record of what comes out.
+    pub(super) fn record(&self) -> Result<Vec<u8>, EncodeError> {
+        avc::record(ffi::extradata(&self.encoder)).ok_or(EncodeError::NoParameterSets)
+    }
+
+    /// Changes the bitrate of the open encoder, from the next picture on. Pictures that x264 still looks ahead at are
+    /// hit too, so the change shows up to its delay before that picture.
+    pub(super) fn set_bitrate(&mut self, kbps: u32) {
+        set_rate(&mut self.encoder, kbps);
+    }
+
+    /// Puts a picture in; what it completes comes out of [`Self::next_encoded`].
+    pub(super) fn push(&mut self, picture: frame::Video, is_grid: bool) -> Result<(), EncodeError> {
+        let pts = picture.pts();
+        let mut picture = self.fitted(picture)?;
+        picture.set_pts(pts);
+        // The decoder left the publisher's own picture type here; x264 would take that for an order.
+        picture.set_kind(if is_grid { picture::Type::I } else { picture::Type::None });
+        self.encoder.send_frame(&picture).map_err(EncodeError::Encode)
+    }
+
+    /// Says that no more pictures come, so that the delayed ones come out.
+    pub(super) fn finish(&mut self) -> Result<(), EncodeError> {
+        self.encoder.send_eof().map_err(EncodeError::Encode)
+    }
+
+    /// The next encoded picture; none when x264 wants more first.
+    pub(super) fn next_encoded(&mut self) -> Result<Option<Encoded>, EncodeError> {
+        let mut packet = Packet::empty();
+        match self.encoder.receive_packet(&mut packet) {
+            Ok(()) => {}
+            Err(Error::Eof) => return Ok(None),
+            Err(Error::Other { errno }) if errno == ffmpeg_next::error::EAGAIN => return Ok(None),
+            Err(cause) => return Err(EncodeError::Encode(cause)),
+        }
+        let pts = packet.pts().ok_or(EncodeError::Encode(Error::InvalidData))?;
+        let data = avc::sample(packet.data().unwrap_or_default());
+        Ok(Some(Encoded { is_sync: packet.is_key(), dts: packet.dts().unwrap_or(pts), pts, data }))
+    }
+
+    /// The picture in the rung's size and format: itself when it already is.
+    fn fitted(&mut self, picture: frame::Video) -> Result<frame::Video, EncodeError> {
+        let (format, width, height) = (picture.format(), picture.width(), picture.height());
+        let Size { width: to_width, height: to_height } = self.size;
+        if format == Pixel::YUV420P && (width, height) == (to_width, to_height) {
+            return Ok(picture);
+        }
+        let input = scaling::context::Definition { format, width, height };
+        if self.scaler.as_ref().is_none_or(|scaler| *scaler.input() != input) {
+            let flags = scaling::Flags::BICUBIC;
+            let scaler = scaling::Context::get(format, width, height, Pixel::YUV420P, to_width, to_height, flags);
+            self.scaler = Some(scaler.map_err(EncodeError::Scale)?);
+        }
+        let mut fitted = frame::Video::empty();
+        let scaler = self.scaler.as_mut().ok_or(EncodeError::Scale(Error::Bug))?;
+        scaler.run(&picture, &mut fitted).map_err(EncodeError::Scale)?;
+        Ok(fitted)
+    }
+}
+
+/// Average bitrate with a cap of 1.08 times it over a buffer of one second: a segment of `s` seconds stays under
+/// `1.08 s + 1` seconds' worth of bits, so the bandwidth a playlist states is honest, and there is some room for a
+/// cut to a busy scene. A cap of exactly the average would make x264 pad or starve still pictures.
+fn set_rate(context: &mut encoder::video::Video, kbps: u32) {
+    let bits = usize::try_from(kbps).unwrap_or(usize::MAX).saturating_mul(1000);
+    context.set_bit_rate(bits);
+    context.set_max_bit_rate(bits.saturating_mul(108) / 100);
+    ffi::set_rate_control_buffer(context, i32::try_from(bits).unwrap_or(i32::MAX));
+}
+
+fn x264_options(spec: &EncoderSpec) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    options.set("preset", &spec.preset);
+    if spec.zero_latency {
+        options.set("tune", "zerolatency");
+    }
+    options.set("profile", "high");
+    options.set("forced-idr", "1");
+    options.set("x264-params", "scenecut=0:open-gop=0");
+    // The publisher's closed captions belong in a rendition of their own, not in every rung's pictures.
+    options.set("a53cc", "0");
+    options
+}
+
+fn seed_frame_rate(stated: Option<Rational>, cap: Option<u8>) -> Rational {
+    let rate = stated.filter(|rate| (1.0..=240.0).contains(&f64::from(*rate))).unwrap_or(ASSUMED_FRAME_RATE);
+    match cap {
+        Some(cap) if f64::from(rate) > f64::from(cap) => Rational(i32::from(cap), 1),
+        _ => rate,
+    }
+}
+
+fn source_size(picture: &frame::Video) -> SourceSize {
+    let aspect = picture.aspect_ratio();
+    let side = |value: i32| u32::try_from(value).unwrap_or(0);
+    SourceSize {
+        width: picture.width(),
+        height: picture.height(),
+        pixel_aspect: (side(aspect.numerator()), side(aspect.denominator())),
+    }
+}
