@@ -4,6 +4,9 @@
 import { backoff } from './backoff.ts';
 import { readMessage, type Message } from './protocol.ts';
 
+/** Longest wait in milliseconds: a page left open over night finds the server again within this. */
+const LONGEST_WAIT = 15_000;
+
 export interface Listener {
   message(message: Message): void;
   socket(isOpen: boolean): void;
@@ -34,7 +37,7 @@ export function listen(address: string, listener: Listener): () => void {
       if (socket !== opened) return;
       socket = null;
       listener.socket(false);
-      if (!isStopped) timer = setTimeout(connect, backoff(attempt++, Math.random()));
+      if (!isStopped) timer = setTimeout(connect, backoff(attempt++, Math.random(), LONGEST_WAIT));
     };
   };
 

@@ -11,6 +11,9 @@ import { loadSound, saveSound } from './sound.ts';
 /** Target durations behind the live position at which the page offers the way back. */
 const BEHIND = 1.5;
 
+/** Longest wait in milliseconds before a failed player or handover is tried again: the stream is on meanwhile. */
+const LONGEST_WAIT = 4000;
+
 /** Seconds of a step with the arrow keys. */
 export const STEP = 5;
 
@@ -43,6 +46,7 @@ export class Playback {
   #adopting: Promise<void> = Promise.resolve();
   #newest: Broadcast | null = null;
   #failures = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval>;
 
   constructor(videos: readonly [HTMLVideoElement, HTMLVideoElement]) {
@@ -63,7 +67,8 @@ export class Playback {
   follow(broadcast: Broadcast): void {
     const previous = this.#newest;
     this.#newest = broadcast;
-    if (previous?.id !== broadcast.id) void this.#start(broadcast);
+    // The engine speaking again is the best sign that a failed player will now find its playlist.
+    if (previous?.id !== broadcast.id || this.#retry !== undefined) void this.#start(broadcast);
     else if (broadcast.ladderRevision > previous.ladderRevision) void this.#adopt();
   }
 
@@ -161,24 +166,33 @@ export class Playback {
     console.warn(`nixcast: playback failed (${reason}), trying again`);
     this.#endSession();
     this.isWaiting = true;
-    const { signal } = this.#run;
-    setTimeout(() => {
-      if (!signal.aborted && this.#newest !== null) void this.#start(this.#newest);
-    }, backoff(this.#failures++, Math.random()));
+    this.#retry = setTimeout(
+      () => {
+        if (this.#newest !== null) void this.#start(this.#newest);
+      },
+      backoff(this.#failures++, Math.random(), LONGEST_WAIT),
+    );
   }
 
   #endSession(): void {
     this.#run.abort();
     this.#run = new AbortController();
-    this.#handover?.abort();
-    this.#handover = null;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#abandonHandover();
     this.#session?.close();
     this.#session = null;
   }
 
+  #abandonHandover(): void {
+    const handover = this.#handover;
+    this.#handover = null;
+    handover?.abort();
+  }
+
   /** Takes up the newest ladder beside the running one, then swaps. The old rungs are served until then. */
   #adopt(): Promise<void> {
-    this.#handover?.abort();
+    this.#abandonHandover();
     // One at a time: an abandoned handover lets go of the hidden video element before the next one takes it.
     this.#adopting = this.#adopting.then(() => this.#handOver());
     return this.#adopting;
@@ -213,7 +227,7 @@ export class Playback {
     this.#handover = null;
     setTimeout(() => {
       if (!signal.aborted && this.#handover === null && this.#isStale()) void this.#adopt();
-    }, backoff(this.#failures++, Math.random()));
+    }, backoff(this.#failures++, Math.random(), LONGEST_WAIT));
   }
 
   #isStale(): boolean {

@@ -3,6 +3,7 @@
 
 import type HlsPlayer from 'hls.js';
 import type { LevelDetails } from 'hls.js';
+import { backoff } from './backoff.ts';
 import type { Broadcast, Variant } from './protocol.ts';
 import { type Choice, variantOf } from './quality.ts';
 import type { Placed } from './timeline.ts';
@@ -15,6 +16,9 @@ const FIRST_ESTIMATE = 3_000_000;
 
 /** Milliseconds within which a second media error means that the decoder cannot be brought back in place. */
 const MEDIA_ERROR_WINDOW = 10_000;
+
+/** Times a playlist or segment is asked for again, some seconds in all: about as long as the buffer lasts. */
+const RELOADS = 5;
 
 export interface SessionEvents {
   /** Another variant is on screen. */
@@ -65,6 +69,8 @@ class HlsSession implements Session {
   variant: string | null = null;
   #choice: Choice;
   #lastMediaError = -Infinity;
+  #reloads = 0;
+  #reloadTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     Hls: typeof HlsPlayer,
@@ -97,8 +103,12 @@ class HlsSession implements Session {
     });
     hls.on(Hls.Events.ERROR, (_, { fatal, type, details }) => {
       if (!fatal) return;
-      if (type !== Hls.ErrorTypes.MEDIA_ERROR || !this.#recoverMedia()) events.failed(details);
+      const isMedia = type === Hls.ErrorTypes.MEDIA_ERROR;
+      const isNetwork = type === Hls.ErrorTypes.NETWORK_ERROR && hls.levels.length > 0;
+      const isMended = (isMedia && this.#recoverMedia()) || (isNetwork && this.#reload());
+      if (!isMended) events.failed(details);
     });
+    hls.on(Hls.Events.FRAG_BUFFERED, () => (this.#reloads = 0));
     hls.loadSource(broadcast.playlist);
     hls.attachMedia(video);
   }
@@ -124,6 +134,7 @@ class HlsSession implements Session {
   }
 
   close(): void {
+    clearTimeout(this.#reloadTimer);
     this.#hls.destroy();
   }
 
@@ -140,6 +151,14 @@ class HlsSession implements Session {
       isMeasured: fragment.startPTS !== undefined,
     }));
     this.timeline.set(path, placed);
+  }
+
+  /** Asks again for what could not be fetched, while the viewer goes on with what is buffered. */
+  #reload(): boolean {
+    if (this.#reloads >= RELOADS) return false;
+    clearTimeout(this.#reloadTimer);
+    this.#reloadTimer = setTimeout(() => this.#hls.startLoad(), backoff(this.#reloads++, Math.random(), 2000));
+    return true;
   }
 
   #recoverMedia(): boolean {

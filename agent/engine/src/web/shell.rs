@@ -129,8 +129,8 @@ fn offline(page: &PageView, logo: &str) -> Markup {
     let message = if page.offline_message.is_empty() { "Nothing is on air right now." } else { &page.offline_message };
     html! {
         section class="stage stage-offline" aria-label="Stream" {
-            div class="rings" aria-hidden="true" {}
             div class="offline" {
+                div class="rings" aria-hidden="true" {}
                 img class="offline-logo" src=(logo) alt="" width="96" height="96";
                 p class="offline-label" { "Offline" }
                 p class="offline-message" { (message) }
