@@ -9,11 +9,17 @@
     instance = {
       name = "nixcast demo";
       summary = "A test picture, live from this machine. Change examples/demo.nix and this page changes with it.";
-      tags = [ "demo" "nix" "live" ];
+      tags = ["demo" "nix" "live"];
       logo = ./logo.svg;
       socialHandles = [
-        { platform = "matrix"; url = "https://matrix.to/#/#nix:nixos.org"; }
-        { platform = "mastodon"; url = "https://chaos.social/@nixos_org"; }
+        {
+          platform = "matrix";
+          url = "https://matrix.to/#/#nix:nixos.org";
+        }
+        {
+          platform = "mastodon";
+          url = "https://chaos.social/@nixos_org";
+        }
       ];
       offlineMessage = "Nobody is publishing. Send a stream to rtmp://127.0.0.1/live to go on air.";
       theme = {

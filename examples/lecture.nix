@@ -23,7 +23,7 @@
     instance = {
       name = "Lecture hall 2";
       summary = "Operating systems, Mondays and Thursdays at 10:15.";
-      tags = [ "lecture" "operating systems" ];
+      tags = ["lecture" "operating systems"];
       offlineMessage = "The next lecture starts at 10:15.";
     };
 

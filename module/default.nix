@@ -3,7 +3,7 @@
 {
   imports = [
     ./options
-    (import ./document.nix { renderFile = file: "${file}"; })
+    (import ./document.nix {renderFile = file: "${file}";})
     ./nixos.nix
   ];
 }

@@ -1,49 +1,62 @@
 # The settings document, rendered from the options, and what the options have to be to each other.
 #
 # `renderFile` turns a declared file into an absolute path: a store path on NixOS, the file itself elsewhere.
-{ renderFile }:
-{ config, lib, ... }:
-let
+{renderFile}: {
+  config,
+  lib,
+  ...
+}: let
   cfg = config.services.nixcast;
 
-  byOrder = a: b: if a.order == b.order then a.name < b.name else a.order < b.order;
+  byOrder = a: b:
+    if a.order == b.order
+    then a.name < b.name
+    else a.order < b.order;
 
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
-    inherit (cfg) http rtmp video reconcile;
+    inherit (cfg) http rtmp reconcile;
     streamKeys = lib.attrValues cfg.streamKeys;
-    instance = cfg.instance // {
-      logo = if cfg.instance.logo == null then null else renderFile cfg.instance.logo;
-    };
-  } // {
-    video = cfg.video // { variants = lib.sort byOrder (lib.attrValues cfg.video.variants); };
+    instance =
+      cfg.instance
+      // {
+        logo =
+          if cfg.instance.logo == null
+          then null
+          else renderFile cfg.instance.logo;
+      };
+    video = cfg.video // {variants = lib.sort byOrder (lib.attrValues cfg.video.variants);};
   };
 
-  option = names: lib.showOption ([ "services" "nixcast" ] ++ names);
+  option = names: lib.showOption (["services" "nixcast"] ++ names);
 
-  passthroughProblems = lib.concatMap
-    (rung: map
+  passthroughProblems =
+    lib.concatMap
+    (rung:
+      map
       (shape: {
         assertion = !(rung.passthrough && rung.${shape} != null);
-        message = "${option [ "video" "variants" rung.name shape ]}: a pass-through rung has the publisher's own "
+        message =
+          "${option ["video" "variants" rung.name shape]}: a pass-through rung has the publisher's own "
           + "picture; leave ${shape} at null, or turn passthrough off";
       })
-      [ "width" "height" "framerate" ])
+      ["width" "height" "framerate"])
     (lib.attrValues cfg.video.variants);
 
-  sameCase = what: names: map
+  sameCase = what: names:
+    map
     (group: {
       assertion = lib.length group == 1;
-      message = "${option what}: ${lib.concatStringsSep ", " group} differ only in upper and lower case; "
+      message =
+        "${option what}: ${lib.concatStringsSep ", " group} differ only in upper and lower case; "
         + "give each a name of its own";
     })
     (lib.attrValues (lib.groupBy lib.toLower names));
 
-  isAny = address: lib.elem address [ "::" "0.0.0.0" ];
+  isAny = address: lib.elem address ["::" "0.0.0.0"];
   addressesOverlap = cfg.http.address == cfg.rtmp.address || isAny cfg.http.address || isAny cfg.rtmp.address;
-in
-{
+in {
   options.services.nixcast.settingsDocument = lib.mkOption {
     type = lib.types.raw;
     internal = true;
@@ -55,22 +68,25 @@ in
     services.nixcast.settingsDocument = document;
 
     assertions = lib.mkIf cfg.enable ([
-      {
-        assertion = lib.any (rung: rung.enable) (lib.attrValues cfg.video.variants);
-        message = "${option [ "video" "variants" ]}: no variant is enabled, so there is nothing to watch; "
-          + "enable at least one";
-      }
-      {
-        assertion = !(addressesOverlap && cfg.http.port == cfg.rtmp.port);
-        message = "${option [ "rtmp" "port" ]}: port ${toString cfg.rtmp.port} is also the port of the page; "
-          + "choose another rtmp.port or http.port, or addresses that do not overlap";
-      }
-    ]
-    ++ passthroughProblems
-    ++ sameCase [ "streamKeys" ] (lib.attrNames cfg.streamKeys)
-    ++ sameCase [ "video" "variants" ] (lib.attrNames cfg.video.variants));
+        {
+          assertion = lib.any (rung: rung.enable) (lib.attrValues cfg.video.variants);
+          message =
+            "${option ["video" "variants"]}: no variant is enabled, so there is nothing to watch; "
+            + "enable at least one";
+        }
+        {
+          assertion = !(addressesOverlap && cfg.http.port == cfg.rtmp.port);
+          message =
+            "${option ["rtmp" "port"]}: port ${toString cfg.rtmp.port} is also the port of the page; "
+            + "choose another rtmp.port or http.port, or addresses that do not overlap";
+        }
+      ]
+      ++ passthroughProblems
+      ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
+      ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));
 
-    warnings = lib.optional (cfg.enable && !lib.any (key: key.enable) (lib.attrValues cfg.streamKeys))
-      "${option [ "streamKeys" ]}: no key is enabled, so nobody can publish";
+    warnings =
+      lib.optional (cfg.enable && !lib.any (key: key.enable) (lib.attrValues cfg.streamKeys))
+      "${option ["streamKeys"]}: no key is enabled, so nobody can publish";
   };
 }

@@ -2,8 +2,13 @@
 #
 # No unit property depends on a setting except the agent's reload trigger, so a switch that changes settings reloads
 # the agent and touches nothing else. The reload is synchronous and its exit status is the switch's.
-{ config, lib, options, pkgs, ... }:
-let
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}: let
   cfg = config.services.nixcast;
   nixcast = "${cfg.package}/bin/nixcast";
 
@@ -16,7 +21,7 @@ let
 
   # The full set of checks, at build time: what they refuse never reaches the machine. The program of another
   # platform cannot run here; the agent checks again in any case.
-  checked = pkgs.runCommand "nixcast-settings.json" { } ''
+  checked = pkgs.runCommand "nixcast-settings.json" {} ''
     ${nixcast} validate ${rendered}
     cp ${rendered} $out
   '';
@@ -25,7 +30,7 @@ let
   isLoopback = lib.hasPrefix "127." cfg.http.address || cfg.http.address == "::1";
 
   hardening = {
-    CapabilityBoundingSet = [ "" ];
+    CapabilityBoundingSet = [""];
     LockPersonality = true;
     NoNewPrivileges = true;
     PrivateDevices = true;
@@ -46,14 +51,13 @@ let
   };
 
   common = {
-    wantedBy = [ "multi-user.target" ];
+    wantedBy = ["multi-user.target"];
     # One restart job after activation instead of a stop before it: the gap is as short as it can be.
     stopIfChanged = false;
     # Whatever makes it fail, going on trying is right: every failure has been logged.
     unitConfig.StartLimitIntervalSec = 0;
   };
-in
-{
+in {
   options.services.nixcast.package = lib.mkOption {
     type = lib.types.package;
     example = lib.literalExpression "pkgs.nixcast";
@@ -64,12 +68,15 @@ in
 
   config = lib.mkIf cfg.enable (lib.mkMerge [
     {
-      environment.etc."nixcast/settings.json".source = if canRun then checked else rendered;
-      environment.systemPackages = [ cfg.package ];
+      environment.etc."nixcast/settings.json".source =
+        if canRun
+        then checked
+        else rendered;
+      environment.systemPackages = [cfg.package];
 
       # Members of `nixcast` may speak to the engine, members of `nixcast-agent` may run plan, apply and status.
-      users.groups.nixcast = { };
-      users.groups.nixcast-agent = { };
+      users.groups.nixcast = {};
+      users.groups.nixcast-agent = {};
       users.users.nixcast = {
         isSystemUser = true;
         group = "nixcast";
@@ -78,81 +85,90 @@ in
       users.users.nixcast-agent = {
         isSystemUser = true;
         group = "nixcast-agent";
-        extraGroups = [ "nixcast" ];
+        extraGroups = ["nixcast"];
         description = "nixcast agent";
       };
 
-      networking.firewall.allowedTCPPorts = lib.optionals cfg.openFirewall
-        ([ cfg.rtmp.port ] ++ lib.optional (!isLoopback) cfg.http.port);
+      networking.firewall.allowedTCPPorts =
+        lib.optionals cfg.openFirewall
+        ([cfg.rtmp.port] ++ lib.optional (!isLoopback) cfg.http.port);
 
-      systemd.services.nixcast-engine = common // {
-        description = "nixcast engine: ingest, packaging and the page";
-        after = [ "network.target" ];
-        serviceConfig = hardening // {
-          Type = "notify";
-          ExecStart = "${nixcast} engine --control-socket ${engineSocket}";
-          User = "nixcast";
-          Group = "nixcast";
-          RuntimeDirectory = "nixcast";
-          RuntimeDirectoryMode = "0750";
-          Restart = "always";
-          RestartSec = 1;
-          # A port below 1024 is a setting like any other, so the capability does not depend on it.
-          AmbientCapabilities = [ "CAP_NET_BIND_SERVICE" ];
-          CapabilityBoundingSet = [ "CAP_NET_BIND_SERVICE" ];
-          LimitNOFILE = 65536;
-          ProtectHome = true;
-          ProtectProc = "invisible";
-          RestrictAddressFamilies = [ "AF_UNIX" "AF_INET" "AF_INET6" ];
-          # The last four are for the workers, which lock themselves in further. Memory that is both writable and
-          # executable stays allowed: FFmpeg's scaler generates code on some machines.
-          SystemCallFilter = [
-            "@system-service"
-            "landlock_create_ruleset"
-            "landlock_add_rule"
-            "landlock_restrict_self"
-            "seccomp"
-          ];
+      systemd.services.nixcast-engine =
+        common
+        // {
+          description = "nixcast engine: ingest, packaging and the page";
+          after = ["network.target"];
+          serviceConfig =
+            hardening
+            // {
+              Type = "notify";
+              ExecStart = "${nixcast} engine --control-socket ${engineSocket}";
+              User = "nixcast";
+              Group = "nixcast";
+              RuntimeDirectory = "nixcast";
+              RuntimeDirectoryMode = "0750";
+              Restart = "always";
+              RestartSec = 1;
+              # A port below 1024 is a setting like any other, so the capability does not depend on it.
+              AmbientCapabilities = ["CAP_NET_BIND_SERVICE"];
+              CapabilityBoundingSet = ["CAP_NET_BIND_SERVICE"];
+              LimitNOFILE = 65536;
+              ProtectHome = true;
+              ProtectProc = "invisible";
+              RestrictAddressFamilies = ["AF_UNIX" "AF_INET" "AF_INET6"];
+              # The last four are for the workers, which lock themselves in further. Memory that is both writable and
+              # executable stays allowed: FFmpeg's scaler generates code on some machines.
+              SystemCallFilter = [
+                "@system-service"
+                "landlock_create_ruleset"
+                "landlock_add_rule"
+                "landlock_restrict_self"
+                "seccomp"
+              ];
+            };
         };
-      };
 
-      systemd.services.nixcast-agent = common // {
-        description = "nixcast agent: keeps the engine at the declared settings";
-        # Not bound to the engine: the agent reports an engine that is down, and converges a new one by itself.
-        wants = [ "nixcast-engine.service" ];
-        after = [ "nixcast-engine.service" ];
-        reloadTriggers = [ config.environment.etc."nixcast/settings.json".source ];
-        serviceConfig = hardening // {
-          Type = "notify";
-          ExecStart = lib.concatStringsSep " " [
-            "${nixcast} agent"
-            "--settings ${documentPath}"
-            "--engine-socket ${engineSocket}"
-            "--socket ${agentSocket}"
-            "--state-dir ${stateDir}"
-          ];
-          ExecReload = "${nixcast} apply --settings ${documentPath} --wait";
-          # Longer than the longest wait that can be declared, so that nixcast and not systemd tells what is missing.
-          TimeoutStartSec = 660;
-          User = "nixcast-agent";
-          Group = "nixcast-agent";
-          SupplementaryGroups = [ "nixcast" ];
-          RuntimeDirectory = "nixcast-agent";
-          RuntimeDirectoryMode = "0750";
-          StateDirectory = "nixcast-agent";
-          StateDirectoryMode = "0700";
-          Restart = "always";
-          RestartSec = 1;
-          # It reads secret files whoever owns them, and has no network to send them to.
-          AmbientCapabilities = [ "CAP_DAC_READ_SEARCH" ];
-          CapabilityBoundingSet = [ "CAP_DAC_READ_SEARCH" ];
-          MemoryDenyWriteExecute = true;
-          PrivateNetwork = true;
-          ProtectHome = "read-only";
-          RestrictAddressFamilies = [ "AF_UNIX" ];
-          SystemCallFilter = [ "@system-service" ];
+      systemd.services.nixcast-agent =
+        common
+        // {
+          description = "nixcast agent: keeps the engine at the declared settings";
+          # Not bound to the engine: the agent reports an engine that is down, and converges a new one by itself.
+          wants = ["nixcast-engine.service"];
+          after = ["nixcast-engine.service"];
+          reloadTriggers = [config.environment.etc."nixcast/settings.json".source];
+          serviceConfig =
+            hardening
+            // {
+              Type = "notify";
+              ExecStart = lib.concatStringsSep " " [
+                "${nixcast} agent"
+                "--settings ${documentPath}"
+                "--engine-socket ${engineSocket}"
+                "--socket ${agentSocket}"
+                "--state-dir ${stateDir}"
+              ];
+              ExecReload = "${nixcast} apply --settings ${documentPath} --wait";
+              # Longer than the longest wait that can be declared, so that nixcast and not systemd tells what is missing.
+              TimeoutStartSec = 660;
+              User = "nixcast-agent";
+              Group = "nixcast-agent";
+              SupplementaryGroups = ["nixcast"];
+              RuntimeDirectory = "nixcast-agent";
+              RuntimeDirectoryMode = "0750";
+              StateDirectory = "nixcast-agent";
+              StateDirectoryMode = "0700";
+              Restart = "always";
+              RestartSec = 1;
+              # It reads secret files whoever owns them, and has no network to send them to.
+              AmbientCapabilities = ["CAP_DAC_READ_SEARCH"];
+              CapabilityBoundingSet = ["CAP_DAC_READ_SEARCH"];
+              MemoryDenyWriteExecute = true;
+              PrivateNetwork = true;
+              ProtectHome = "read-only";
+              RestrictAddressFamilies = ["AF_UNIX"];
+              SystemCallFilter = ["@system-service"];
+            };
         };
-      };
     }
 
     # Shows what a switch is about to do. It never refuses: the document has passed the new package's checks, and the

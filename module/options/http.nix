@@ -1,9 +1,7 @@
 # Where viewers connect.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
-in
-{
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
+in {
   options.services.nixcast.http = {
     address = lib.mkOption {
       type = types.ipAddress;

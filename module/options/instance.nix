@@ -1,14 +1,14 @@
 # What the page says and looks like. Everything here shows up on open pages without a reload.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
 
-  colour = what: example: lib.mkOption {
-    type = types.nullOr types.colour;
-    default = null;
-    inherit example;
-    description = "${what} `null`: from the page's own light or dark palette.";
-  };
+  colour = what: example:
+    lib.mkOption {
+      type = types.nullOr types.colour;
+      default = null;
+      inherit example;
+      description = "${what} `null`: from the page's own light or dark palette.";
+    };
 
   socialHandle = lib.types.submodule {
     options = {
@@ -25,8 +25,7 @@ let
       };
     };
   };
-in
-{
+in {
   options.services.nixcast.instance = {
     name = lib.mkOption {
       type = types.filledText 100;
@@ -54,15 +53,20 @@ in
 
     tags = lib.mkOption {
       type = types.listOf 24 (types.filledText 40);
-      default = [ ];
-      example = [ "nix" "talks" ];
+      default = [];
+      example = ["nix" "talks"];
       description = "Words by which viewers find the stream.";
     };
 
     socialHandles = lib.mkOption {
       type = types.listOf 32 socialHandle;
-      default = [ ];
-      example = [ { platform = "mastodon"; url = "https://social.example/@stream"; } ];
+      default = [];
+      example = [
+        {
+          platform = "mastodon";
+          url = "https://social.example/@stream";
+        }
+      ];
       description = "Links to other places of the people behind the stream, in the order in which they are shown.";
     };
 

@@ -1,9 +1,7 @@
 # How the running server is kept at the declared settings.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
-in
-{
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
+in {
   options.services.nixcast.reconcile = {
     intervalSeconds = lib.mkOption {
       type = types.whole 5 3600;
@@ -26,7 +24,7 @@ in
     };
 
     onDrift = lib.mkOption {
-      type = types.choice [ "heal" "report" ];
+      type = types.choice ["heal" "report"];
       default = "heal";
       example = "report";
       description = ''

@@ -1,9 +1,7 @@
 # Where publishers connect.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
-in
-{
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
+in {
   options.services.nixcast.rtmp = {
     address = lib.mkOption {
       type = types.ipAddress;

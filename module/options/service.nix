@@ -1,6 +1,5 @@
 # Whether this machine runs the server. These are about the host, so they are not part of the settings document.
-{ lib, ... }:
-{
+{lib, ...}: {
   options.services.nixcast = {
     enable = lib.mkEnableOption "nixcast, a live-streaming server whose every setting is declared in Nix";
 

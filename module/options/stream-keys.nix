@@ -1,9 +1,8 @@
 # Who may publish.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
 
-  key = lib.types.submodule ({ name, ... }: {
+  key = lib.types.submodule ({name, ...}: {
     options = {
       name = lib.mkOption {
         type = types.name 64;
@@ -49,13 +48,12 @@ let
       };
     };
 
-    config = { inherit name; };
+    config = {inherit name;};
   });
-in
-{
+in {
   options.services.nixcast.streamKeys = lib.mkOption {
     type = types.namedEntries null key;
-    default = { };
+    default = {};
     example = lib.literalExpression ''
       {
         main.keyFile = "/run/secrets/stream-key";

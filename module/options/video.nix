@@ -1,9 +1,8 @@
 # How the picture is encoded and cut.
-{ lib, ... }:
-let
-  types = import ../types.nix { inherit lib; };
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
 
-  rung = lib.types.submodule ({ name, ... }: {
+  rung = lib.types.submodule ({name, ...}: {
     options = {
       name = lib.mkOption {
         type = types.name 32;
@@ -71,7 +70,7 @@ let
       };
 
       preset = lib.mkOption {
-        type = types.choice [ "ultrafast" "superfast" "veryfast" "faster" "fast" "medium" "slow" ];
+        type = types.choice ["ultrafast" "superfast" "veryfast" "faster" "fast" "medium" "slow"];
         default = "veryfast";
         example = "fast";
         description = ''
@@ -87,10 +86,9 @@ let
       };
     };
 
-    config = { inherit name; };
+    config = {inherit name;};
   });
-in
-{
+in {
   options.services.nixcast.video = {
     latencyLevel = lib.mkOption {
       type = types.whole 0 4;
@@ -104,7 +102,7 @@ in
 
     variants = lib.mkOption {
       type = types.namedEntries 8 rung;
-      default = { source.passthrough = true; };
+      default = {source.passthrough = true;};
       example = lib.literalExpression ''
         {
           source = { passthrough = true; order = 10; };

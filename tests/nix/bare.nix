@@ -2,6 +2,6 @@
 {
   services.nixcast = {
     streamKeys.bare.keyFile = "/run/secrets/bare";
-    video.variants.bare = { };
+    video.variants.bare = {};
   };
 }

@@ -4,8 +4,14 @@
   services.nixcast = {
     enable = true;
     openFirewall = true;
-    http = { address = "::1"; port = 8443; };
-    rtmp = { address = "192.0.2.10"; port = 11935; };
+    http = {
+      address = "::1";
+      port = 8443;
+    };
+    rtmp = {
+      address = "192.0.2.10";
+      port = 11935;
+    };
     streamKeys = {
       main = {
         keyFile = "/run/secrets/main";
@@ -13,14 +19,22 @@
         enable = false;
         expires = "2027-01-31T20:00:00Z";
       };
-      "room.b" = { keyFile = "/run/secrets/room-b"; comment = "camera"; };
+      "room.b" = {
+        keyFile = "/run/secrets/room-b";
+        comment = "camera";
+      };
     };
     instance = {
       name = "Bühne 1";
       summary = "What happens on stage.";
       logo = "/srv/nixcast/logo.png";
-      tags = [ "stage" "café" ];
-      socialHandles = [ { platform = "mastodon"; url = "https://social.example/@stage"; } ];
+      tags = ["stage" "café"];
+      socialHandles = [
+        {
+          platform = "mastodon";
+          url = "https://social.example/@stage";
+        }
+      ];
       offlineMessage = "Back on Thursday.\nAt eight.";
       theme = {
         background = "#101010";
@@ -34,7 +48,10 @@
     video = {
       latencyLevel = 0;
       variants = {
-        source = { passthrough = true; order = 1; };
+        source = {
+          passthrough = true;
+          order = 1;
+        };
         "720p" = {
           enable = false;
           width = 1280;
@@ -45,9 +62,16 @@
           preset = "medium";
           order = 20;
         };
-        "480p" = { height = 480; order = 20; };
+        "480p" = {
+          height = 480;
+          order = 20;
+        };
       };
     };
-    reconcile = { intervalSeconds = 300; timeoutSeconds = 120; onDrift = "report"; };
+    reconcile = {
+      intervalSeconds = 300;
+      timeoutSeconds = 120;
+      onDrift = "report";
+    };
   };
 }
