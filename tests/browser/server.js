@@ -1,0 +1,201 @@
+// The real binary on free loopback ports, and a publisher that copies a clip: what a page needs to be looked at.
+
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const binary = process.env.NIXCAST_BIN ?? join(root, 'build/nixcast');
+
+/** Milliseconds a settings change may take from the file to convergence. */
+const CONVERGED_WITHIN = 20_000;
+
+/** Milliseconds from a publisher's start to a playable broadcast, on a machine that also encodes. */
+const LIVE_WITHIN = 45_000;
+
+/** Asks again and again until `probe` answers something true; fails with `what` after `limit` milliseconds. */
+export async function until(what, limit, probe) {
+  const end = Date.now() + limit;
+  for (;;) {
+    const answer = await probe();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`waited ${limit} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export const PASSTHROUGH = {
+  name: 'source',
+  enable: true,
+  passthrough: true,
+  width: null,
+  height: null,
+  framerate: null,
+  videoBitrateKbps: 2500,
+  audioBitrateKbps: 128,
+  preset: 'superfast',
+  order: 1,
+};
+
+/** A transcoded rung. */
+export function rung(name, height, videoBitrateKbps) {
+  return { ...PASSTHROUGH, name, passthrough: false, height, videoBitrateKbps, order: 2 };
+}
+
+function settings(ports, keyFile) {
+  return {
+    apiVersion: 'nixcast/v1',
+    http: { address: '127.0.0.1', port: ports[0] },
+    rtmp: { address: '127.0.0.1', port: ports[1] },
+    streamKeys: [{ name: 'main', keyFile, comment: '', enable: true, expires: null }],
+    instance: {
+      name: 'Harbour',
+      summary: 'Ships coming and going, live.',
+      logo: join(root, 'examples/logo.svg'),
+      tags: ['sea', 'ships'],
+      socialHandles: [{ platform: 'mastodon', url: 'https://example.org/@harbour' }],
+      offlineMessage: 'The next tide is at nine.',
+      theme: { background: null, surface: null, text: null, mutedText: null, accent: null, accentText: null },
+    },
+    video: { latencyLevel: 0, variants: [PASSTHROUGH] },
+    reconcile: { intervalSeconds: 5, timeoutSeconds: 60, onDrift: 'heal' },
+  };
+}
+
+/** A port nobody listens on, below the range from which the kernel takes the near ends of connections. */
+async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
+    const isFree = await new Promise((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
+function start(command, args, log, env = {}) {
+  const output = openSync(log, 'w');
+  const child = spawn(command, args, { stdio: ['ignore', output, output], env: { ...process.env, ...env } });
+  closeSync(output);
+  return child;
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 8000);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** A clip that is encoded once and then only copied: 640x360, a keyframe each second, or the demo's picture. */
+async function clip(isDemo) {
+  const file = join(tmpdir(), `nixcast-browser-${isDemo ? 'demo' : 'test'}-${process.getuid?.()}.flv`);
+  if (existsSync(file)) return file;
+  const test = 'testsrc2=size=640x360:rate=30[v];sine=frequency=440:sample_rate=48000[a]';
+  const graph = isDemo ? (await run(join(root, 'tests/setup/picture'))).stdout.trim() : test;
+  const video = ['-c:v', 'libx264', '-preset', 'superfast', '-pix_fmt', 'yuv420p', '-b:v', isDemo ? '2500k' : '800k'];
+  const grid = ['-g', '30', '-keyint_min', '30', '-sc_threshold', '0', '-bf', '0'];
+  const audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
+  const inputs = ['-filter_complex', graph, '-map', '[v]', '-map', '[a]', '-t', '60'];
+  const unfinished = `${file}.${process.pid}`;
+  await run('ffmpeg', ['-v', 'error', '-y', ...inputs, ...video, ...grid, ...audio, '-f', 'flv', unfinished]);
+  await rename(unfinished, file);
+  return file;
+}
+
+export class Server {
+  /** Starts the binary and waits until it has converged. */
+  static async start() {
+    const server = new Server();
+    server.folder = await mkdtemp(join(tmpdir(), 'nixcast-browser-'));
+    server.key = randomBytes(16).toString('hex');
+    const keyFile = join(server.folder, 'main.key');
+    await writeFile(keyFile, `${server.key}\n`, { mode: 0o600 });
+    server.settings = settings([await freePort(), await freePort()], keyFile);
+    server.file = join(server.folder, 'settings.json');
+    server.state = join(server.folder, 'state');
+    await server.#write();
+    const args = ['run', '--settings', server.file, '--state-dir', server.state];
+    server.log = join(server.folder, 'log');
+    server.process = start(binary, args, server.log);
+    await until('a fresh server to converge', CONVERGED_WITHIN, () => server.#isConverged(0));
+    return server;
+  }
+
+  get page() {
+    return `http://127.0.0.1:${this.settings.http.port}/`;
+  }
+
+  /** Changes the settings file and waits until the change runs. */
+  async change(change) {
+    const { accepted } = await this.status();
+    change(this.settings);
+    await this.#write();
+    await until('the changed settings to converge', CONVERGED_WITHIN, () => this.#isConverged(accepted.generation));
+  }
+
+  async status() {
+    const env = { ...process.env, NIXCAST_AGENT_SOCKET: join(this.state, 'agent.sock') };
+    const { stdout, code } = await run(binary, ['status', '--json'], { env }).then(
+      ({ stdout }) => ({ stdout, code: 0 }),
+      (error) => ({ stdout: error.stdout ?? '', code: error.code }),
+    );
+    try {
+      return { ...JSON.parse(stdout), code };
+    } catch {
+      return { accepted: null, code };
+    }
+  }
+
+  /** Puts a publisher on air and waits until its broadcast can be played. */
+  async publish({ isDemo = false } = {}) {
+    const url = `rtmp://127.0.0.1:${this.settings.rtmp.port}/live/${this.key}`;
+    const source = ['-re', '-stream_loop', '-1', '-i', await clip(isDemo), '-c', 'copy', '-f', 'flv', url];
+    this.publisher = start('ffmpeg', ['-hide_banner', '-nostdin', ...source], join(this.folder, 'publisher.log'));
+    await until('a playable broadcast', LIVE_WITHIN, async () => {
+      const reply = await fetch(`${this.page}api/page`);
+      return (await reply.json()).broadcast;
+    });
+  }
+
+  async unpublish() {
+    if (this.publisher) await stop(this.publisher);
+  }
+
+  get isPublishing() {
+    return this.publisher?.exitCode === null && this.publisher.signalCode === null;
+  }
+
+  async close() {
+    await this.unpublish();
+    await stop(this.process);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** What the server has logged, for a test that failed. */
+  async story() {
+    return (await readFile(this.log, 'utf8')).split('\n').slice(-30).join('\n');
+  }
+
+  /** A new file in place of the old: no reader sees half of it. */
+  async #write() {
+    await writeFile(`${this.file}.new`, JSON.stringify(this.settings, null, 2));
+    await rename(`${this.file}.new`, this.file);
+  }
+
+  async #isConverged(after) {
+    if (this.process.exitCode !== null) throw new Error(`nixcast ended:\n${await this.story()}`);
+    const { accepted, code } = await this.status();
+    return code === 0 && accepted !== null && accepted.generation > after;
+  }
+}
