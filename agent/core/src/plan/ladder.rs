@@ -41,10 +41,10 @@ fn fields(rung: &Rung) -> Fields {
             json!(preset.as_str()),
         ],
     };
-    let leaves = ["passthrough", "width", "height", "framerate", "videoBitrate", "preset"];
+    let leaves = ["passthrough", "width", "height", "framerate", "videoBitrateKbps", "preset"];
     let mut fields: Fields =
         leaves.into_iter().zip(shape).map(|(leaf, value)| (format!("{option}.{leaf}"), value)).collect();
-    fields.push((format!("{option}.audioBitrate"), json!(audio_bitrate_kbps)));
+    fields.push((format!("{option}.audioBitrateKbps"), json!(audio_bitrate_kbps)));
     // The engine knows places, not the numbers that led to them.
     fields.push((format!("{option}.order (place)"), json!(position)));
     fields

@@ -45,7 +45,7 @@ fn has_lib(path: &Path) -> bool {
 
 /// What `<nixpkgs>` stands for, by the evaluator's own rules.
 async fn from_nix_path(program: &Path) -> Result<Option<PathBuf>, NixError> {
-    let finding = command(program).args(["--find-file", "nixpkgs"]).output();
+    let finding = command(program).args(["--store", "dummy://", "--find-file", "nixpkgs"]).output();
     let found = timeout(FIND_DEADLINE, finding).await.map_err(|_| NixError::Deadline(FIND_DEADLINE))?;
     let found = found.map_err(NixError::Start)?;
     let path = String::from_utf8_lossy(&found.stdout).trim().to_owned();

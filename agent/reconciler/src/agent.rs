@@ -1,0 +1,249 @@
+//! The agent process: one loop that owns everything, woken by whatever may have changed.
+//!
+//! Level-triggered: each wake compares what is declared with what runs; no event is ever replayed. Requests of
+//! commands come in over `socket` as orders; the status goes out through a `watch`.
+
+mod acceptance;
+mod conditions;
+mod drift;
+mod orders;
+mod pass;
+mod reading;
+mod status;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::backoff::Backoff;
+use crate::engine_link::{EngineLink, LinkState};
+use crate::ledger::{Ledger, LedgerError};
+use crate::report::Status;
+use crate::socket::{self, SocketError};
+use crate::source::Source;
+use crate::watch::Hints;
+use acceptance::Acceptance;
+pub(crate) use orders::{Order, PlanFor, Taken, TakenIn};
+pub(crate) use status::ENGINE_UNREACHABLE;
+use pass::Comparer;
+use reading::Reading;
+
+/// Files are often replaced in several steps; they are looked at once these have passed.
+const SETTLE_TIME: Duration = Duration::from_millis(20);
+/// A change that waits for a segment boundary is looked after this often.
+const PENDING_INTERVAL: Duration = Duration::from_millis(200);
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Orders waiting for the loop. Clients wait for room; their own deadlines bound how long.
+const MAX_WAITING_ORDERS: usize = 16;
+
+/// What an agent needs to know.
+pub struct AgentOptions {
+    pub source: Source,
+    /// The engine's control socket.
+    pub engine_socket: PathBuf,
+    /// Where commands reach the agent.
+    pub socket: PathBuf,
+    /// Holds the ledger.
+    pub state_dir: PathBuf,
+    /// Told of each new status; the first one comes once the source was read and the engine was tried.
+    pub on_status: Box<dyn Fn(&Status) + Send + Sync>,
+}
+
+impl std::fmt::Debug for AgentOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentOptions").field("source", &self.source).field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// Why an agent cannot run at all. Everything else is a line in its status.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error("the ledger cannot be used")]
+    Ledger(#[source] LedgerError),
+    #[error("the agent's socket cannot be used")]
+    Socket(#[source] SocketError),
+    #[error("signals cannot be listened to")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs an agent until SIGTERM or SIGINT.
+pub async fn run_agent(options: AgentOptions) -> Result<(), AgentError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(AgentError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AgentError::Signals)?;
+    let stop = async move {
+        tokio::select! {
+            // Signals that come again are still waiting for the next `recv`.
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    };
+    run_agent_until(options, stop).await
+}
+
+/// Runs an agent until `stop` completes. A comparison under way is finished first.
+pub async fn run_agent_until(options: AgentOptions, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
+    let AgentOptions { source, engine_socket, socket, state_dir, on_status } = options;
+    let ledger = Ledger::open(&state_dir.join("ledger")).map_err(AgentError::Ledger)?;
+    let acceptance = Acceptance::boot(ledger).map_err(AgentError::Ledger)?;
+    let source = Arc::new(source);
+    let (orders, incoming) = mpsc::channel(MAX_WAITING_ORDERS);
+    let (publish, statuses) = watch::channel(Arc::new(Status::default()));
+    let server = socket::serve(&socket, Arc::clone(&source), orders, statuses).map_err(AgentError::Socket)?;
+    let hints = Hints::new();
+    let link = EngineLink::open(engine_socket);
+    let agent = Agent {
+        hinted: hints.changed(),
+        hints,
+        reading: Reading::new(source),
+        acceptance,
+        comparer: Comparer::new(link.state()),
+        link,
+        incoming,
+        publish,
+        on_status,
+        backoff: Backoff::new(FIRST_RETRY, LAST_RETRY),
+        next_look: Instant::now(),
+    };
+    tokio::pin!(stop);
+    let ended = agent.run(stop).await;
+    server.close().await;
+    ended
+}
+
+/// What woke the loop. `Debug` is the `reason` in the log.
+#[derive(Debug)]
+enum Wake {
+    Order(Order),
+    FileHint,
+    SourceRead(reading::Outcome),
+    EngineChanged,
+    Timer,
+}
+
+struct Agent {
+    hints: Hints,
+    hinted: Arc<Notify>,
+    reading: Reading,
+    acceptance: Acceptance,
+    comparer: Comparer,
+    link: EngineLink,
+    incoming: mpsc::Receiver<Order>,
+    publish: watch::Sender<Arc<Status>>,
+    on_status: Box<dyn Fn(&Status) + Send + Sync>,
+    backoff: Backoff,
+    next_look: Instant,
+}
+
+impl Agent {
+    async fn run(mut self, mut stop: impl Future<Output = ()> + Unpin) -> Result<(), AgentError> {
+        let mut link_state = self.link.state();
+        self.reading.start();
+        self.follow_files();
+        loop {
+            let wake = tokio::select! {
+                // Each arm either yields whole or has taken nothing when it is dropped.
+                () = &mut stop => return Ok(()),
+                Some(order) = self.incoming.recv() => Wake::Order(order),
+                outcome = self.reading.finished() => Wake::SourceRead(outcome),
+                () = self.hinted.notified() => Wake::FileHint,
+                Ok(()) = link_state.changed() => Wake::EngineChanged,
+                () = sleep_until(self.next_look) => Wake::Timer,
+            };
+            self.handle(wake).await;
+        }
+    }
+
+    async fn handle(&mut self, wake: Wake) {
+        match wake {
+            Wake::Order(order) => self.obey(order).await,
+            Wake::FileHint => {
+                sleep(SETTLE_TIME).await;
+                self.backoff.reset();
+                self.look_at_source();
+                self.compare("FileHint", false).await;
+            }
+            Wake::SourceRead(outcome) => self.take_source(outcome).await,
+            Wake::EngineChanged => {
+                self.backoff.reset();
+                self.compare("EngineChanged", false).await;
+            }
+            Wake::Timer => {
+                self.look_at_source();
+                self.compare("Timer", false).await;
+            }
+        }
+    }
+
+    /// Starts to read the source if it may have changed. A JSON file is simply read; a Nix file is evaluated only if
+    /// one of its inputs changed.
+    fn look_at_source(&mut self) {
+        if self.acceptance.wants_source_again() {
+            self.reading.start();
+        } else {
+            self.reading.start_if_changed();
+        }
+    }
+
+    async fn take_source(&mut self, outcome: reading::Outcome) {
+        let reading::Outcome { content, waiting } = outcome;
+        let is_news = self.acceptance.take_source(content, self.reading.source());
+        if is_news {
+            self.backoff.reset();
+        }
+        let taken = self.taken();
+        if is_news || !waiting.is_empty() {
+            self.compare("SettingsRead", !waiting.is_empty()).await;
+        } else {
+            self.follow_files();
+        }
+        for answer in waiting {
+            // A client that has gone needs no answer.
+            drop(answer.send(taken.clone()));
+        }
+    }
+
+    /// One comparison, and when to make the next.
+    async fn compare(&mut self, reason: &'static str, is_forced: bool) {
+        let accepted = self.acceptance.accepted();
+        self.comparer.pass(accepted, &self.link, reason, is_forced).await;
+        self.follow_files();
+        self.publish_status();
+        self.next_look = Instant::now() + self.pause();
+    }
+
+    fn pause(&mut self) -> Duration {
+        let interval = self.acceptance.interval();
+        if self.comparer.is_pending() {
+            return PENDING_INTERVAL;
+        }
+        let is_quiet = self.comparer.is_settled() || matches!(*self.link.state().borrow(), LinkState::Down { .. });
+        if is_quiet && !self.acceptance.wants_source_again() {
+            self.backoff.reset();
+            return interval;
+        }
+        self.backoff.next_delay().min(interval)
+    }
+
+    fn follow_files(&mut self) {
+        let settings = self.acceptance.accepted().map(|(_, document)| &document.settings);
+        let keys = settings.iter().flat_map(|settings| &settings.stream_keys).map(|key| key.key_file.as_str());
+        let logo = settings.iter().filter_map(|settings| settings.instance.logo.as_deref());
+        let material = keys.chain(logo).map(std::path::Path::new);
+        self.hints.follow(self.reading.files().chain(material));
+    }
+
+    fn publish_status(&mut self) {
+        let status = status::of(&self.acceptance, &mut self.comparer, &self.reading);
+        (self.on_status)(&status);
+        self.publish.send_replace(Arc::new(status));
+    }
+}
