@@ -39,6 +39,9 @@ impl Grid {
     }
 }
 
+/// Most ticks a picture may be early: 8 ms, the jitter of a capture and of stamps in whole milliseconds.
+const MOST_SLACK: i64 = 750;
+
 /// Drops pictures so that at most `rate` a second are left, evenly spread.
 ///
 /// Every grid picture is kept and starts the count anew, so what is kept depends on the time line alone.
@@ -46,25 +49,30 @@ impl Grid {
 pub(super) struct Cadence {
     interval: i64,
     due: Option<i64>,
+    /// The picture before, kept or not.
+    last: Option<i64>,
 }
 
 impl Cadence {
     /// At most `rate` pictures a second; none: all of them.
     pub(super) fn new(rate: Option<u8>) -> Self {
-        Self { interval: TICKS_PER_SECOND / rate.map_or(TICKS_PER_SECOND, |rate| i64::from(rate.max(1))), due: None }
+        let rate = rate.map_or(TICKS_PER_SECOND, |rate| i64::from(rate.max(1)));
+        Self { interval: TICKS_PER_SECOND / rate, due: None, last: None }
     }
 
     /// Whether to keep the picture at `pts`. `next_point` is the grid point that follows.
-    ///
-    /// A picture may be a quarter of the interval early: publishers round to milliseconds and capture with jitter,
-    /// and a source at just the rate allowed must come through whole.
     pub(super) fn keeps(&mut self, pts: i64, is_grid: bool, next_point: i64) -> bool {
-        let slack = self.interval / 4;
+        let step = self.last.map_or(self.interval, |last| pts.saturating_sub(last)).max(1);
+        self.last = Some(pts);
         let Some(due) = self.due.filter(|_| !is_grid) else {
             self.due = Some(pts.saturating_add(self.interval));
             return true;
         };
-        let is_too_close_to_grid = next_point.saturating_sub(pts) < self.interval - slack;
+        // A source at just the rate allowed must come through whole, so a picture may be a little early.
+        let slack = (self.interval / 4).min(MOST_SLACK);
+        // The next grid picture will be kept whatever comes before it, so what comes just before it is not.
+        let steps_to_grid = (next_point.saturating_sub(pts) + step - 1) / step;
+        let is_too_close_to_grid = steps_to_grid.saturating_mul(step) < self.interval - slack;
         if pts < due - slack || is_too_close_to_grid {
             return false;
         }
@@ -76,7 +84,7 @@ impl Cadence {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 mod tests {
     use super::{Cadence, Grid};
 

@@ -20,7 +20,7 @@ const MAX_PIXELS: &str = "36000000";
 const MAX_REORDER_TICKS: i64 = 900_000;
 
 /// Time stamps beyond this, either way, are not a time line: 2^48 ticks are 99 years.
-const MAX_TICKS: i64 = 1 << 48;
+const MAX_TICKS: u64 = 1 << 48;
 
 /// An open H.264 decoder.
 pub(super) struct PictureDecoder {
@@ -55,7 +55,7 @@ impl PictureDecoder {
     /// Puts one unit in. The pictures it completes, perhaps of earlier units, come out of [`Self::next_picture`].
     pub(super) fn push(&mut self, unit: &MediaUnit) -> Result<(), Error> {
         let reorder = unit.pts.saturating_sub(unit.dts);
-        if unit.dts.abs() > MAX_TICKS || !(-MAX_REORDER_TICKS..=MAX_REORDER_TICKS).contains(&reorder) {
+        if unit.dts.unsigned_abs() > MAX_TICKS || !(-MAX_REORDER_TICKS..=MAX_REORDER_TICKS).contains(&reorder) {
             return Err(Error::InvalidData);
         }
         let mut packet = Packet::copy(&unit.data);

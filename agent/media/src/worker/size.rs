@@ -81,7 +81,7 @@ mod tests {
             (hd, Some(640), Some(640), (640, 640)),
             (portrait, None, Some(720), (404, 720)),
             (pal, None, None, (1046, 576)),
-            (pal, None, Some(288), (522, 288)),
+            (pal, None, Some(288), (524, 288)),
             (odd, None, None, (1278, 718)),
         ] {
             let got = rung_size(width, height, source);

@@ -38,6 +38,8 @@ pub(super) struct Sound {
     sender: Sender<Job>,
     thread: JoinHandle<()>,
     patience: Duration,
+    /// There was no room for the last unit; the next ones do not wait again, because that would hold up the pictures.
+    is_behind: bool,
     /// Orders that found no room; they go before the next unit, and only the latest of each counts.
     source: Option<Vec<u8>>,
     spec: Option<Option<AudioSpec>>,
@@ -51,7 +53,7 @@ impl Sound {
     ) -> Result<Self, WorkerError> {
         let (sender, receiver) = queue::bounded(QUEUE_UNITS);
         let thread = super::spawn("sound", move || Voice::new(output, is_abandoned).run(&receiver))?;
-        Ok(Self { sender, thread, patience, source: None, spec: None })
+        Ok(Self { sender, thread, patience, is_behind: false, source: None, spec: None })
     }
 
     /// The publisher's codec record from the next unit on.
@@ -68,10 +70,13 @@ impl Sound {
 
     /// Hands over one unit, waiting up to the patience for room. A unit without room is lost.
     pub(super) fn push(&mut self, unit: MediaUnit) {
-        let deadline = Instant::now() + self.patience;
-        if !self.give_orders(deadline) || self.sender.send_until(Job::Unit(unit), deadline).is_err() {
-            tracing::debug!("sound thread has no room; a unit is lost");
+        let patience = if self.is_behind { Duration::ZERO } else { self.patience };
+        let deadline = Instant::now() + patience;
+        let is_taken = self.give_orders(deadline) && self.sender.send_until(Job::Unit(unit), deadline).is_ok();
+        if !is_taken && !self.is_behind {
+            tracing::warn!("sound has no room; units are lost until it has");
         }
+        self.is_behind = !is_taken;
     }
 
     /// Waits until everything was encoded and `Ended` said.

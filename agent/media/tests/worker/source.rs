@@ -37,13 +37,13 @@ impl Source {
         ))
     }
 
-    pub(crate) fn video(&self) -> Vec<&MediaUnit> {
-        let video = |message| if let &ToWorker::Video(ref unit) = message { Some(unit) } else { None };
+    pub(crate) fn video<'a>(&'a self) -> Vec<&'a MediaUnit> {
+        let video = |message: &'a ToWorker| if let ToWorker::Video(unit) = message { Some(unit) } else { None };
         self.messages.iter().filter_map(video).collect()
     }
 
-    pub(crate) fn audio(&self) -> Vec<&MediaUnit> {
-        let audio = |message| if let &ToWorker::Audio(ref unit) = message { Some(unit) } else { None };
+    pub(crate) fn audio<'a>(&'a self) -> Vec<&'a MediaUnit> {
+        let audio = |message: &'a ToWorker| if let ToWorker::Audio(unit) = message { Some(unit) } else { None };
         self.messages.iter().filter_map(audio).collect()
     }
 

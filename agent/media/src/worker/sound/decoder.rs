@@ -13,7 +13,7 @@ use super::asc;
 use super::lane::{Lane, Step};
 
 /// Time stamps beyond this, either way, are not a time line: at 48 kHz 186 years.
-const MAX_STAMP: i64 = 1 << 48;
+const MAX_STAMP: u64 = 1 << 48;
 
 /// Room for what a resampler may hold back besides one frame, samples.
 const RESAMPLER_ROOM: usize = 4096;
@@ -54,7 +54,7 @@ impl SoundDecoder {
 
     /// Puts one unit in.
     pub(super) fn push(&mut self, unit: &MediaUnit) -> Result<(), Error> {
-        if unit.dts.abs() > MAX_STAMP {
+        if unit.dts.unsigned_abs() > MAX_STAMP {
             return Err(Error::InvalidData);
         }
         let mut packet = Packet::copy(&unit.data);
