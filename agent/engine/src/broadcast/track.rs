@@ -133,10 +133,98 @@ impl RungTrack {
     fn switch(&mut self, target_ms: u32) -> Vec<Made> {
         let mut made = self.flush();
         let Some(Waiting { feed, config, units }) = self.next.take() else { return made };
-        let mut packager = TrackPackager::video(config.clone(), target_ms);
+        let mut packager = match feed {
+            Feed::Publisher(_) => TrackPackager::video(config.clone(), target_ms),
+            Feed::Encoder(_) => TrackPackager::encoded_video(config.clone()),
+        };
         made.push(Made::Init { id: feed.id(), config, data: packager.init_segment() });
         made.extend(units.into_iter().filter_map(|unit| packager.push(unit)).map(Made::Segment));
         self.current = Some(Line { feed, packager });
         made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const PUBLISHER: Feed = Feed::Publisher(EncoderId(1));
+    const OLD: Feed = Feed::Encoder(EncoderId(2));
+    const NEW: Feed = Feed::Encoder(EncoderId(3));
+    const TARGET_MS: u32 = 1000;
+
+    fn config() -> VideoConfig {
+        // Main profile, level 3.1, one SPS of four bytes, one PPS of two.
+        let avcc = [1, 77, 0, 31, 0xff, 0xe1, 0, 4, 0x67, 77, 0, 31, 1, 0, 2, 0x68, 0xee];
+        VideoConfig { avcc: Bytes::copy_from_slice(&avcc), width: 640, height: 360 }
+    }
+
+    /// Half-second pictures, every second one an IDR.
+    fn unit(half_seconds: i64) -> AccessUnit {
+        let dts = half_seconds * 45_000;
+        AccessUnit { dts, pts: dts, is_sync: half_seconds % 2 == 0, data: Bytes::from_static(&[0, 0, 0, 1, 0x65]) }
+    }
+
+    /// What was delivered, in words: "init 2" and "start of segment in ms".
+    fn told(made: Vec<Made>) -> Vec<String> {
+        made.into_iter()
+            .map(|made| match made {
+                Made::Init { id, .. } => format!("init {}", id.0),
+                Made::Segment(segment) => format!("{}", segment.start_us / 1000),
+            })
+            .collect()
+    }
+
+    fn running(feed: Feed, halves: std::ops::Range<i64>) -> (RungTrack, Vec<String>) {
+        let mut track = RungTrack::new(feed);
+        track.start(feed, config());
+        let made = halves.flat_map(|half| told(track.push(feed, unit(half), TARGET_MS))).collect();
+        (track, made)
+    }
+
+    #[test]
+    fn a_rung_begins_with_an_init_section_and_a_keyframe() {
+        let (_, made) = running(OLD, 1..7);
+        assert_eq!(made, ["init 2", "1000"]);
+    }
+
+    #[test]
+    fn a_new_encoder_waits_for_the_last_of_the_old_one() {
+        let (mut track, _) = running(OLD, 0..4);
+        track.want(Some(NEW));
+        track.start(NEW, config());
+        assert!(track.push(NEW, unit(6), TARGET_MS).is_empty());
+        assert!(track.push(NEW, unit(7), TARGET_MS).is_empty());
+        assert_eq!(told(track.push(OLD, unit(4), TARGET_MS)), ["1000"]);
+        assert_eq!(told(track.ended(OLD, TARGET_MS)), ["2000", "init 3"]);
+        assert_eq!(track.feed(), Some(NEW));
+    }
+
+    #[test]
+    fn an_encoder_takes_over_from_the_publisher_with_its_first_picture() {
+        let (mut track, _) = running(PUBLISHER, 0..6);
+        track.want(Some(NEW));
+        track.start(NEW, config());
+        assert_eq!(told(track.push(PUBLISHER, unit(6), TARGET_MS)), Vec::<String>::new());
+        assert_eq!(told(track.push(NEW, unit(4), TARGET_MS)), ["2000", "init 3"]);
+    }
+
+    #[test]
+    fn a_feed_nobody_wants_is_passed_over() {
+        let (mut track, _) = running(OLD, 0..4);
+        track.start(NEW, config());
+        assert!(track.push(NEW, unit(4), TARGET_MS).is_empty());
+        assert_eq!(track.feed(), Some(OLD));
+    }
+
+    #[test]
+    fn a_removed_rung_delivers_its_last_segment_and_is_over() {
+        let (mut track, _) = running(OLD, 0..4);
+        track.want(None);
+        assert!(!track.is_over());
+        assert_eq!(told(track.ended(OLD, TARGET_MS)), ["1000"]);
+        assert!(track.is_over());
     }
 }
