@@ -26,7 +26,6 @@ pub enum AmfError {
 /// One value. Kinds that no publisher's message gives a meaning to are all `Other`.
 pub(super) enum Value {
     Number(f64),
-    Boolean(bool),
     String(Zeroizing<String>),
     /// Object, typed object and ECMA array alike.
     Object(Vec<(Zeroizing<String>, Value)>),
@@ -76,7 +75,7 @@ impl<'a> Reader<'a> {
         let marker = self.take(1)?[0];
         Ok(match marker {
             0x00 => Value::Number(f64::from_be_bytes(self.array()?)),
-            0x01 => Value::Boolean(self.take(1)?[0] != 0),
+            0x01 => self.skip(1)?,
             0x02 => Value::String(self.short_string()?),
             0x03 => self.object(depth)?,
             0x05 | 0x06 | 0x0d => Value::Other,

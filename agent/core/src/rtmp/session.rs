@@ -284,7 +284,7 @@ impl Session {
                 self.close();
             }
             Command::Answer => (),
-            Command::Unknown { call } if call == 0.0 => (),
+            Command::Unknown { call: 0.0 } => (),
             Command::Unknown { call } => {
                 self.answer(&command::call_failed(call, "This server does not know the call."))
             }
