@@ -216,14 +216,14 @@ fn a_killed_agent_comes_back_and_the_stream_never_knew() {
 
 #[test]
 fn the_mistaken_document_has_twenty_problems_in_twenty_options() {
-    let mut good = Settings::default();
-    good.stream_keys = vec![nixcast_schema::StreamKey {
+    let key = nixcast_schema::StreamKey {
         name: "main".to_owned(),
         key_file: "/run/keys/main".to_owned(),
         comment: String::new(),
         enable: true,
         expires: None,
-    }];
+    };
+    let good = Settings { stream_keys: vec![key], ..Settings::default() };
     let problems = Settings::parse(&twenty_mistakes(&good).to_string()).unwrap_err();
     let listed: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(listed.len(), 20, "{}", listed.join("\n"));

@@ -156,3 +156,8 @@ fn stat(id: u32) -> Option<Vec<String>> {
     let (_, rest) = text.rsplit_once(')')?;
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
+
+/// Whether this process may do anything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

@@ -43,6 +43,13 @@ impl Publisher {
         Self::start("the copying ffmpeg", ffmpeg.args(["-f", "flv", &target.url()]))
     }
 
+    /// Sends a clip as it is at `speed` times real time: below 1 leaves a small machine time to encode a large ladder.
+    pub fn copy_at(target: &Target, clip: &Clip, speed: f64) -> Self {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(["-readrate", &speed.to_string(), "-stream_loop", "-1", "-i"]).arg(clip.file());
+        Self::start("the copying ffmpeg", ffmpeg.args(["-c", "copy", "-f", "flv", &target.url()]))
+    }
+
     /// Encodes while it sends, as a person with ffmpeg would.
     pub fn encode(target: &Target, source: &Clip) -> Self {
         let mut ffmpeg = ffmpeg();

@@ -190,14 +190,8 @@ impl Nixcast {
     }
 
     pub fn try_observe(&self) -> Result<Observed, String> {
-        let socket = self.state_dir().join("engine.sock");
-        let mut stream = UnixStream::connect(&socket).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(|error| error.to_string())?;
-        let mut line = serde_json::to_string(&Request::Observe).expect("a request is plain data");
-        line.push('\n');
-        stream.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).map_err(|error| error.to_string())?;
+        let request = serde_json::to_string(&Request::Observe).expect("a request is plain data");
+        let answer = ask(&self.state_dir().join("engine.sock"), &request)?;
         match serde_json::from_str(&answer) {
             Ok(Response::Observed(observed)) => Ok(*observed),
             Ok(other) => Err(format!("{other:?}")),
@@ -231,6 +225,12 @@ impl Nixcast {
     /// Whether `nixcast status` says that everything declared runs.
     pub fn is_converged(&self) -> bool {
         self.command(&["status", "--json"]).status.code() == Some(0)
+    }
+
+    /// The agent's status, straight from its socket: cheap enough to ask hundreds of times a second.
+    pub fn agent_status(&self) -> Result<Value, String> {
+        let answer = ask(&self.state_dir().join("agent.sock"), r#"{"request":"status"}"#)?;
+        serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"))
     }
 
     /// What `nixcast status --json` prints.
@@ -307,6 +307,19 @@ impl Drop for Nixcast {
             process::kill(id);
         }
     }
+}
+
+/// One line there, one line back.
+fn ask(socket: &Path, request: &str) -> Result<String, String> {
+    let exchange = || -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(format!("{request}\n").as_bytes())?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer)?;
+        Ok(answer)
+    };
+    exchange().map_err(|error| format!("{}: {error}", socket.display()))
 }
 
 /// The binary under test: NIXCAST_BIN, or what cargo built beside the tests.

@@ -1,0 +1,64 @@
+//! The table of results: ours, theirs, and what we aim for.
+
+/// One line of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) what: String,
+    pub(crate) ours: f64,
+    /// Name and figure of what it is compared with.
+    pub(crate) theirs: Option<(&'static str, f64)>,
+    pub(crate) unit: &'static str,
+    pub(crate) aim: Aim,
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Aim {
+    /// At most this many times theirs.
+    Ratio(f64),
+    AtMost(f64),
+}
+
+impl Row {
+    fn is_met(&self) -> bool {
+        match (self.aim, self.theirs) {
+            (Aim::Ratio(most), Some((_, theirs))) => self.ours <= theirs * most,
+            (Aim::Ratio(_), None) => false,
+            (Aim::AtMost(most), _) => self.ours <= most,
+        }
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let unit = self.unit;
+        let theirs = self.theirs.map_or_else(|| "-".to_owned(), |(name, figure)| format!("{figure:.4} ({name})"));
+        let ratio = self.theirs.map_or_else(|| "-".to_owned(), |(_, figure)| format!("{:.2}", self.ours / figure));
+        let aim = match self.aim {
+            Aim::Ratio(most) => format!("ratio <= {most}"),
+            Aim::AtMost(most) => format!("<= {most} {unit}"),
+        };
+        let verdict = if self.is_met() { "met" } else { "MISSED" };
+        [self.what.clone(), format!("{:.4} {unit}", self.ours), theirs, ratio, aim, verdict.to_owned()]
+    }
+}
+
+/// Prints the table as Markdown, so that it can go into docs/benchmarks.md as it is.
+pub(crate) fn print(rows: &[Row]) {
+    let head = ["what", "nixcast", "beside", "ratio", "aim", ""].map(str::to_owned);
+    let rule = ["---"; 6].map(str::to_owned);
+    for cells in [head, rule].into_iter().chain(rows.iter().map(Row::cells)) {
+        println!("| {} |", cells.join(" | "));
+    }
+}
+
+/// The middle of some figures.
+pub(crate) fn median(figures: &[f64]) -> f64 {
+    percentile(figures, 50)
+}
+
+/// The figure that `percent` of the figures do not exceed (nearest rank).
+pub(crate) fn percentile(figures: &[f64], percent: usize) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
