@@ -181,7 +181,6 @@ proptest! {
             let time = start.wrapping_add(step * 1000 / fps);
             let (dts, _) = timeline.video(time, 0);
             prop_assert_eq!(dts, i64::from(step * 1000 / fps) * 90);
-            let _ = wobble.len();
         }
         let mut timeline = Timeline::new();
         timeline.video(start, 0);

@@ -153,7 +153,7 @@ fn answers_and_events_that_nobody_takes_are_bounded() {
     let pings =
         [message(2, 0, 4, &[0, 6, 0, 0, 0, 0]), [&[0xc2][..], &[0, 6, 0, 0, 0, 0]].concat().repeat(40_000)].concat();
     assert_eq!(fault(publishing(), &pings), SessionError::TooMuchOutput { limit: 256 * 1024 });
-    let dots = [message(4, 0, AUDIO, b"x"), vec![0xc4, b'x'].repeat(40_000)].concat();
+    let dots = [message(4, 0, AUDIO, b"x"), [0xc4, b'x'].repeat(40_000)].concat();
     assert_eq!(fault(publishing(), &dots), SessionError::TooManyEvents { limit: 16 * 1024 });
     // What 32 KiB can bring forth stays within both.
     assert_eq!(publishing().receive(&pings[..32 * 1024]), Ok(()));
