@@ -3,12 +3,13 @@
 //! Owns the samples of the segment that is still open, and nothing else: no clock, no files, no playlist. A broadcast
 //! has one [`TrackPackager`] per track and encoder, and hands finished segments to the store and to `core::hls`.
 //!
-//! **Times.** What is presented when is kept exactly, in every rung alike. When a sample is decoded is ours to choose,
-//! and it is shifted by a constant so that the first picture is decoded at its own presentation time: with B-frames
-//! decode times would otherwise begin below 0, which `tfdt` cannot say, and a segment's `tfdt` is now where its
-//! pictures begin, as CMAF wants it (ISO/IEC 23000-19 section 7.5.16). Composition offsets are signed and may be
-//! negative. A sample lasts until the next one is decoded, so rounded RTMP times do not add up to a drift; therefore
-//! one sample is always held back.
+//! **Times.** What is presented when is kept exactly, so that all rungs show the same instant at the same time. Decode
+//! times are the encoder's, except where `tfdt` cannot say them: the first pictures of a broadcast are decoded before
+//! they are shown, which may be before 0. Those are decoded tick by tick from 0 on, and their composition offsets make
+//! up for it. (Moving all decode times by the reorder delay would be more regular, but needs negative composition
+//! offsets in every segment, and players built on libavformat then show pictures that much too late.) A sample lasts
+//! until the next one is decoded, so rounded RTMP times do not add up to a drift; therefore one sample is always held
+//! back.
 
 mod cut;
 mod fragment;
@@ -75,8 +76,6 @@ impl Codec {
 pub struct TrackPackager {
     codec: Codec,
     cut: Cut,
-    /// Added to each dts. Known from the first unit on.
-    decode_shift: Option<i64>,
     /// Least decode time of the next sample.
     next_decode: i64,
     open: Vec<Sample>,
@@ -107,7 +106,7 @@ impl TrackPackager {
     }
 
     fn new(codec: Codec, cut: Cut) -> Self {
-        Self { codec, cut, decode_shift: None, next_decode: 0, open: Vec::new(), open_bytes: 0, fragments: 0 }
+        Self { codec, cut, next_decode: 0, open: Vec::new(), open_bytes: 0, fragments: 0 }
     }
 
     /// `ftyp` and `moov`: what a player needs before any segment.
@@ -151,10 +150,10 @@ impl TrackPackager {
         self.close(last.saturating_add(lasts), end_pts)
     }
 
-    /// Puts a unit on the decode time line, which never stands still or runs back whatever the publisher says.
+    /// Puts a unit on the decode time line, which begins at 0 and never stands still or runs back, whatever the
+    /// publisher says.
     fn place(&mut self, unit: AccessUnit, is_sync: bool) -> Sample {
-        let shift = *self.decode_shift.get_or_insert(unit.pts.saturating_sub(unit.dts));
-        let decode = unit.dts.saturating_add(shift).max(self.next_decode);
+        let decode = unit.dts.max(self.next_decode);
         self.next_decode = decode.saturating_add(1);
         Sample { decode, pts: unit.pts, is_sync, data: unit.data }
     }
@@ -172,7 +171,8 @@ impl TrackPackager {
         self.next_decode = self.next_decode.max(end_decode);
         let first = samples.first()?;
         self.fragments = self.fragments.wrapping_add(1);
-        let fragment = Fragment { number: self.fragments, is_video: self.codec.is_video(), samples: &samples, end_decode };
+        let fragment =
+            Fragment { number: self.fragments, is_video: self.codec.is_video(), samples: &samples, end_decode };
         let start_us = self.micros(first.pts);
         Some(Segment {
             data: fragment.encode(bytes),

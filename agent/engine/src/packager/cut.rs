@@ -11,14 +11,21 @@ const EARLY_MS: u32 = 100;
 pub(super) enum Cut {
     AtEverySync,
     /// As soon as this many ticks of video have passed.
-    AtKeyframes { least_ticks: i64 },
+    AtKeyframes {
+        least_ticks: i64,
+    },
     /// In each new slot of `target_ms`, counted in samples of `rate`.
-    OnGrid { target_ms: u32, rate: u32 },
+    OnGrid {
+        target_ms: u32,
+        rate: u32,
+    },
 }
 
 impl Cut {
     pub(super) fn at_keyframes(target_ms: u32) -> Self {
-        Self::AtKeyframes { least_ticks: i64::from(target_ms.saturating_sub(EARLY_MS)) * i64::from(VIDEO_TIMESCALE / 1000) }
+        Self::AtKeyframes {
+            least_ticks: i64::from(target_ms.saturating_sub(EARLY_MS)) * i64::from(VIDEO_TIMESCALE / 1000),
+        }
     }
 
     pub(super) fn on_grid(target_ms: u32, rate: u32) -> Self {

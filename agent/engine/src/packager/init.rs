@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use mp4_atom::{
-    Audio, Codec, Dinf, Dref, DrefEntry, Encode, FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov, Mp4a, Mvex,
-    Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd, esds,
+    Audio, Dinf, Dref, DrefEntry, Encode, FixedPoint, FourCC, Ftyp, Hdlr, Matrix, Mdhd, Mp4a, Mvex, Mvhd, Smhd, Stco,
+    Stsc, Stsz, Stts, Tkhd, Trex, Url, Visual, Vmhd, esds,
 };
 use nixcast_core::media::{AudioConfig, VIDEO_TIMESCALE, VideoConfig};
 
@@ -12,37 +12,27 @@ use super::fragment::TRACK_ID;
 /// MPEG-4 Audio, and an audio stream (ISO/IEC 14496-1 tables 5 and 6).
 const OBJECT_TYPE_AAC: u8 = 0x40;
 const STREAM_TYPE_AUDIO: u8 = 0x05;
-/// Why encoding into memory cannot go wrong.
-const FITS: &str = "every field holds its value and a Vec takes every byte";
 
 /// For pictures. The decoder configuration record is written byte for byte as the encoder stated it.
 pub(super) fn video(config: &VideoConfig) -> Bytes {
     let header = Tkhd { width: config.width.into(), height: config.height.into(), ..Tkhd::default() };
-    let media = Minf { vmhd: Some(Vmhd::default()), ..Minf::default() };
-    movie(header, *b"vide", VIDEO_TIMESCALE, media, avc1(config))
+    movie(header, *b"vide", VIDEO_TIMESCALE, encoded(&Vmhd::default()), avc1(config))
 }
 
 /// For sound.
 pub(super) fn audio(config: &AudioConfig) -> Bytes {
     let header = Tkhd { volume: FixedPoint::new(1, 0), alternate_group: 1, ..Tkhd::default() };
-    let media = Minf { smhd: Some(Smhd::default()), ..Minf::default() };
-    movie(header, *b"soun", config.sample_rate, media, mp4a(config))
+    movie(header, *b"soun", config.sample_rate, encoded(&Smhd::default()), encoded(&mp4a(config)))
 }
 
 /// An `avc1` sample entry. The typed one of the box library would parse the record and write it anew, losing what it
 /// does not know.
-fn avc1(config: &VideoConfig) -> Codec {
+fn avc1(config: &VideoConfig) -> Vec<u8> {
     let visual = Visual { data_reference_index: 1, width: config.width, height: config.height, ..Visual::default() };
-    let mut body = Vec::new();
-    visual.encode(&mut body).expect(FITS);
-    let record_size = u32::try_from(config.avcc.len() + 8).expect("a publisher's message is far below 4 GiB");
-    body.extend_from_slice(&record_size.to_be_bytes());
-    body.extend_from_slice(b"avcC");
-    body.extend_from_slice(&config.avcc);
-    Codec::Unknown(FourCC::new(b"avc1"), body)
+    container(*b"avc1", &[encoded(&visual), container(*b"avcC", &[config.avcc.to_vec()])])
 }
 
-fn mp4a(config: &AudioConfig) -> Codec {
+fn mp4a(config: &AudioConfig) -> Mp4a {
     let audio = Audio {
         data_reference_index: 1,
         channel_count: u16::from(config.channels),
@@ -58,36 +48,62 @@ fn mp4a(config: &AudioConfig) -> Codec {
         ..esds::DecoderConfig::default()
     };
     let descriptor = esds::EsDescriptor { dec_config: decoder, ..esds::EsDescriptor::default() };
-    Codec::Mp4a(Mp4a { audio, esds: esds::Esds { es_desc: descriptor }, btrt: None, taic: None })
+    Mp4a { audio, esds: esds::Esds { es_desc: descriptor }, btrt: None, taic: None }
 }
 
-fn movie(header: Tkhd, handler: [u8; 4], timescale: u32, media: Minf, codec: Codec) -> Bytes {
-    let sample_table = Stbl { stsd: Stsd { codecs: vec![codec] }, stco: Some(Stco::default()), ..Stbl::default() };
-    let in_this_file = DrefEntry::Url(Url::default());
-    let minf = Minf { dinf: Dinf { dref: Dref { entries: vec![in_this_file] } }, stbl: sample_table, ..media };
-    let mdhd = Mdhd { timescale, language: "und".to_owned(), ..Mdhd::default() };
-    let hdlr = Hdlr { handler: handler.into(), name: "nixcast".to_owned() };
-    let tkhd = Tkhd { track_id: TRACK_ID, enabled: true, in_movie: true, ..header };
-    let trex = Trex { track_id: TRACK_ID, default_sample_description_index: 1, ..Trex::default() };
-    let moov = Moov {
-        mvhd: Mvhd {
-            creation_time: 0,
-            modification_time: 0,
-            timescale,
-            duration: 0,
-            rate: FixedPoint::new(1, 0),
-            volume: FixedPoint::new(1, 0),
-            matrix: mp4_atom::Matrix::default(),
-            next_track_id: TRACK_ID + 1,
-        },
-        mvex: Some(Mvex { mehd: None, trex: vec![trex] }),
-        trak: vec![Trak { tkhd, mdia: Mdia { mdhd, hdlr, minf }, ..Trak::default() }],
-        ..Moov::default()
+/// `ftyp` and `moov`. The containers are put together here, because the library's take no sample entry as bytes.
+fn movie(header: Tkhd, handler: [u8; 4], timescale: u32, media_header: Vec<u8>, sample_entry: Vec<u8>) -> Bytes {
+    let movie_header = Mvhd {
+        creation_time: 0,
+        modification_time: 0,
+        timescale,
+        duration: 0,
+        rate: FixedPoint::new(1, 0),
+        volume: FixedPoint::new(1, 0),
+        matrix: Matrix::default(),
+        next_track_id: TRACK_ID + 1,
     };
+    let header = Tkhd { track_id: TRACK_ID, enabled: true, in_movie: true, ..header };
+    let language = "und".to_owned();
+    let handler = Hdlr { handler: handler.into(), name: "nixcast".to_owned() };
+    let trex = Trex { track_id: TRACK_ID, default_sample_description_index: 1, ..Trex::default() };
+    let in_this_file = Dinf { dref: Dref { entries: vec![DrefEntry::Url(Url::default())] } };
+
+    let media_information = [media_header, encoded(&in_this_file), container(*b"stbl", &sample_table(sample_entry))];
+    let media = [
+        encoded(&Mdhd { timescale, language, ..Mdhd::default() }),
+        encoded(&handler),
+        container(*b"minf", &media_information),
+    ];
+    let track = [encoded(&header), container(*b"mdia", &media)];
+    let extends = encoded(&Mvex { mehd: None, trex: vec![trex] });
+    let moov = container(*b"moov", &[encoded(&movie_header), container(*b"trak", &track), extends]);
+    [encoded(&brands()), moov].concat().into()
+}
+
+/// One sample entry and no samples: those come in fragments.
+fn sample_table(sample_entry: Vec<u8>) -> [Vec<u8>; 5] {
+    // Version and flags, then the number of entries (ISO/IEC 14496-12 section 8.5.2).
+    let head = [0, 0, 0, 0, 0, 0, 0, 1].to_vec();
+    [
+        container(*b"stsd", &[head, sample_entry]),
+        encoded(&Stts::default()),
+        encoded(&Stsc::default()),
+        encoded(&Stsz::default()),
+        encoded(&Stco::default()),
+    ]
+}
+
+fn container(kind: [u8; 4], children: &[Vec<u8>]) -> Vec<u8> {
+    let children = children.concat();
+    let size = u32::try_from(children.len() + 8).expect("a publisher's message is far below 4 GiB");
+    [size.to_be_bytes().as_slice(), &kind, &children].concat()
+}
+
+fn encoded(atom: &impl Encode) -> Vec<u8> {
     let mut data = Vec::new();
-    brands().encode(&mut data).expect(FITS);
-    moov.encode(&mut data).expect(FITS);
-    data.into()
+    atom.encode(&mut data).expect("every field holds its value and a Vec takes every byte");
+    data
 }
 
 /// iso6 brings signed composition offsets and `tfdt`; cmfc is CMAF.
