@@ -205,7 +205,7 @@ impl World {
         }
         // Nothing is left out between two reloads, so a number once used is followed by the next.
         let (first, last) = (playlist.media_sequence, playlist.media_sequence + playlist.segments.len() as u64);
-        assert!(numbers.keys().rev().next().is_some_and(|newest| newest + 1 == last), "{name}: numbers ran back");
+        assert!(numbers.keys().next_back().is_some_and(|newest| newest + 1 == last), "{name}: numbers ran back");
         assert!(first <= last);
     }
 }
