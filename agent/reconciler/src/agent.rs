@@ -31,12 +31,12 @@ use crate::source::Source;
 use crate::watch::Hints;
 use acceptance::Acceptance;
 pub(crate) use orders::{Order, PlanFor, Taken, TakenIn};
-pub(crate) use status::ENGINE_UNREACHABLE;
 use pass::Comparer;
 use reading::Reading;
+pub(crate) use status::ENGINE_UNREACHABLE;
 
 /// Files are often replaced in several steps; they are looked at once these have passed.
-const SETTLE_TIME: Duration = Duration::from_millis(20);
+const SETTLE_TIME: Duration = Duration::from_millis(10);
 /// A change that waits for a segment boundary is looked after this often.
 const PENDING_INTERVAL: Duration = Duration::from_millis(200);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -59,7 +59,10 @@ pub struct AgentOptions {
 
 impl std::fmt::Debug for AgentOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AgentOptions").field("source", &self.source).field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("AgentOptions")
+            .field("source", &self.source)
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,28 +171,33 @@ impl Agent {
             Wake::FileHint => {
                 sleep(SETTLE_TIME).await;
                 self.backoff.reset();
-                self.look_at_source();
-                self.compare("FileHint", false).await;
+                self.look("FileHint").await;
             }
             Wake::SourceRead(outcome) => self.take_source(outcome).await,
             Wake::EngineChanged => {
                 self.backoff.reset();
                 self.compare("EngineChanged", false).await;
             }
-            Wake::Timer => {
-                self.look_at_source();
-                self.compare("Timer", false).await;
-            }
+            Wake::Timer => self.look("Timer").await,
         }
     }
 
-    /// Starts to read the source if it may have changed. A JSON file is simply read; a Nix file is evaluated only if
-    /// one of its inputs changed.
-    fn look_at_source(&mut self) {
+    /// Looks at everything. A JSON file is simply read first, so that one comparison does for it and the secrets; a
+    /// Nix file is evaluated beside the loop, and only if one of its inputs changed.
+    async fn look(&mut self, reason: &'static str) {
         if self.acceptance.wants_source_again() {
             self.reading.start();
         } else {
             self.reading.start_if_changed();
+        }
+        if !self.reading.is_evaluating() {
+            let reading::Outcome { content, waiting } = self.reading.finished().await;
+            self.acceptance.take_source(content, self.reading.source());
+            let taken = self.taken();
+            self.compare(reason, !waiting.is_empty()).await;
+            answer(waiting, &taken);
+        } else {
+            self.compare(reason, false).await;
         }
     }
 
@@ -205,10 +213,7 @@ impl Agent {
         } else {
             self.follow_files();
         }
-        for answer in waiting {
-            // A client that has gone needs no answer.
-            drop(answer.send(taken.clone()));
-        }
+        answer(waiting, &taken);
     }
 
     /// One comparison, and when to make the next.
@@ -245,5 +250,12 @@ impl Agent {
         let status = status::of(&self.acceptance, &mut self.comparer, &self.reading);
         (self.on_status)(&status);
         self.publish.send_replace(Arc::new(status));
+    }
+}
+
+/// A client that has gone needs no answer.
+fn answer(waiting: Vec<tokio::sync::oneshot::Sender<Taken>>, taken: &Taken) {
+    for client in waiting {
+        drop(client.send(taken.clone()));
     }
 }

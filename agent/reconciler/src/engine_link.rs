@@ -43,9 +43,13 @@ pub(crate) enum EngineError {
 /// Whether there is an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkState {
-    Down { reason: String },
+    Down {
+        reason: String,
+    },
     /// `connection` counts from 1 with each new connection.
-    Up { connection: u64 },
+    Up {
+        connection: u64,
+    },
 }
 
 struct Call {
@@ -207,8 +211,7 @@ async fn exchange(
     write: &mut OwnedWriteHalf,
     request: &Request,
 ) -> Result<Response, EngineError> {
-    let mut line =
-        serde_json::to_vec(request).map_err(|cause| EngineError::Garbled { reason: cause.to_string() })?;
+    let mut line = serde_json::to_vec(request).map_err(|cause| EngineError::Garbled { reason: cause.to_string() })?;
     line.push(b'\n');
     write.write_all(&line).await.map_err(|_| EngineError::Closed)?;
     let line = match read_line(read, MAX_LINE_BYTES).await {

@@ -159,7 +159,8 @@ impl Ledger {
 
     fn read(&self, generation: u64) -> Result<(Entry, Document), String> {
         let Record { entry, document } = self.record(generation)?;
-        let document = Document::parse(&document).map_err(|problems| format!("is refused by this build: {problems}"))?;
+        let document =
+            Document::parse(&document).map_err(|problems| format!("is refused by this build: {problems}"))?;
         if document.digest != entry.digest {
             return Err("is damaged: its digest does not match".to_owned());
         }
@@ -261,8 +262,7 @@ mod tests {
 
     #[test]
     fn a_crash_leaves_the_old_or_the_new_generation() {
-        let moments =
-            [Moment::Created, Moment::HalfWritten, Moment::Written, Moment::Synced, Moment::Renamed];
+        let moments = [Moment::Created, Moment::HalfWritten, Moment::Written, Moment::Synced, Moment::Renamed];
         for crash in moments {
             let folder = tempfile::tempdir().unwrap();
             let mut ledger = Ledger::open(folder.path()).unwrap();

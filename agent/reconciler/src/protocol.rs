@@ -20,10 +20,15 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 #[serde(rename_all = "camelCase", tag = "request")]
 pub enum AgentRequest {
     /// What would change: for the given document, else for the source's current content.
-    Plan { settings: Option<HandedIn> },
+    Plan {
+        settings: Option<HandedIn>,
+    },
     /// Accepts the given document, else the source's current content, and waits for the engine to run it.
     #[serde(rename_all = "camelCase")]
-    Apply { settings: Option<HandedIn>, wait_seconds: Option<u32> },
+    Apply {
+        settings: Option<HandedIn>,
+        wait_seconds: Option<u32>,
+    },
     Status,
     Watch,
     History,

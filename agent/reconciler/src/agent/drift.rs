@@ -38,7 +38,6 @@ impl Tracker {
         self.drifting.contains(object)
     }
 
-
     /// Takes the objects that still differ after an apply that left drift alone (or not).
     pub(super) fn settle(&mut self, still_differing: &BTreeSet<ObjectId>, was_healed: bool) {
         if was_healed {

@@ -61,7 +61,6 @@ fn judge(status: &Status) -> (ApplyVerdict, Duration) {
         return (ApplyVerdict::EngineUnreachable, UNREACHABLE_PATIENCE);
     }
     let moves = |state: &ObjectState| matches!(state, ObjectState::Pending | ObjectState::Waiting { .. });
-    let patience =
-        if status.objects.iter().any(|object| moves(&object.state)) { Duration::MAX } else { HELD_PATIENCE };
+    let patience = if status.objects.iter().any(|object| moves(&object.state)) { Duration::MAX } else { HELD_PATIENCE };
     (ApplyVerdict::NotConverged, patience)
 }

@@ -1,0 +1,208 @@
+//! Arguments, as `--help` explains them.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Live streaming whose every setting is declared in Nix: a setting changes, and nobody is cut off.
+#[derive(Debug, Parser)]
+#[command(name = "nixcast", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// How log lines are written, to standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a settings document: 0 good, 1 problems
+    Validate(Validate),
+    /// Show what would change, and when it would take hold: 0 nothing, 2 changes, 1 refused, 3 unreachable
+    Plan(Plan),
+    /// Apply settings and wait: 0 converged, 1 refused, 2 held or not in time, 3 unreachable
+    Apply(Apply),
+    /// Show what is declared, what runs and who publishes: 0 all that is declared runs, 1 not, 3 unreachable
+    Status(Status),
+    /// Show the accepted generations
+    History(Status),
+    /// Print the JSON schema of the settings document
+    Schema(Schema),
+    /// Run the engine: publishers, viewers, video (started by the service manager)
+    Engine(Engine),
+    /// Run the agent: keeps the engine at the declared settings (started by the service manager)
+    Agent(Agent),
+    /// Run everything in the foreground, without systemd
+    Run(Run),
+    /// The engine's worker
+    #[command(hide = true)]
+    Transcode,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Validate {
+    /// Settings document, JSON
+    pub(crate) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plan {
+    /// Settings document to plan for, instead of the agent's source
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Apply {
+    /// Settings document to apply; stands until the agent's source changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// How long to wait; without a number, services.nixcast.reconcile.timeoutSeconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    #[expect(clippy::option_option, reason = "clap's shape for an option whose value may be left out")]
+    pub(crate) wait: Option<Option<u32>>,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// For every command that asks the agent.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Ask {
+    /// The agent's socket [default: /run/nixcast-agent/agent.sock, else ./.nixcast/agent.sock]
+    #[arg(long, value_name = "PATH", env = "NIXCAST_AGENT_SOCKET")]
+    pub(crate) agent_socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Schema {
+    /// The schema is JSON anyway
+    #[arg(long, hide = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Engine {
+    /// Unix socket to listen on for the agent
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control_socket: PathBuf,
+    /// End when standard input ends
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The engine's control socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) engine_socket: PathBuf,
+    /// Unix socket to listen on for commands
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// Folder of the ledger of accepted settings
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: PathBuf,
+    /// End when standard input ends
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_ends: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Folder for sockets and the ledger of accepted settings
+    #[arg(long, value_name = "DIR", default_value = crate::run::DEFAULT_STATE_DIR)]
+    pub(crate) state_dir: PathBuf,
+    /// Print one JSON line for each change of the status instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+#[group(required = true, multiple = false, args = ["settings", "nix"])]
+pub(crate) struct SourceArgs {
+    /// Settings document, JSON; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Settings in Nix, a module that sets services.nixcast; evaluated again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) nix: Option<PathBuf>,
+    /// The nixpkgs whose lib evaluates --nix
+    #[arg(long, value_name = "PATH", conflicts_with = "settings")]
+    pub(crate) nixpkgs: Option<PathBuf>,
+}
+
+impl Command {
+    /// Servers tell their story; commands speak through their output and warn only; `run` on a terminal as well.
+    pub(crate) const fn default_log_level(&self) -> &'static str {
+        match self {
+            Self::Engine(_) | Self::Agent(_) | Self::Transcode => "info",
+            Self::Validate(_)
+            | Self::Plan(_)
+            | Self::Apply(_)
+            | Self::Status(_)
+            | Self::History(_)
+            | Self::Schema(_)
+            | Self::Run(_) => "warn",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn wait_takes_a_number_or_none() {
+        for (words, want) in [
+            (vec!["nixcast", "apply"], None),
+            (vec!["nixcast", "apply", "--wait"], Some(None)),
+            (vec!["nixcast", "apply", "--wait", "5"], Some(Some(5))),
+        ] {
+            let Command::Apply(apply) = Args::try_parse_from(words).unwrap().command else { unreachable!() };
+            assert_eq!(apply.wait, want);
+        }
+    }
+
+    #[test]
+    fn a_source_is_either_json_or_nix() {
+        let run = |words: &[&str]| Args::try_parse_from([&["nixcast", "run"], words].concat()).is_ok();
+        assert!(run(&["--settings", "a"]));
+        assert!(run(&["--nix", "a", "--nixpkgs", "b"]));
+        assert!(!run(&[]));
+        assert!(!run(&["--settings", "a", "--nix", "b"]));
+        assert!(!run(&["--settings", "a", "--nixpkgs", "b"]));
+    }
+}
