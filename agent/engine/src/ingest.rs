@@ -29,6 +29,9 @@ pub(crate) const MOST_CONNECTIONS: usize = 64;
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Bytes read at once: what the session's bounds on events and answers are made for.
+const READ_BYTES: usize = 32 * 1024;
+
 /// Silence after which a publisher counts as gone. OBS on a stalled network gives up after about as long.
 const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -52,6 +55,8 @@ enum Ended {
     Closed,
     #[error("the client unpublished")]
     Unpublished,
+    #[error("the client wanted something other than to publish")]
+    Unwanted,
     #[error("nothing arrived within {0:?}")]
     Silent(Duration),
     #[error("the client does not read what it is sent")]
@@ -127,7 +132,7 @@ impl Connection {
 
     async fn serve(&mut self, mut withdrawn: oneshot::Receiver<Refusal>) -> Result<std::convert::Infallible, Ended> {
         let opened = Instant::now();
-        let mut buffer = vec![0_u8; 64 * 1024];
+        let mut buffer = vec![0_u8; READ_BYTES];
         loop {
             let (deadline, patience) = match self.rtmp.stage() {
                 Stage::Handshake => (opened + HANDSHAKE_DEADLINE, HANDSHAKE_DEADLINE),
@@ -149,6 +154,9 @@ impl Connection {
             }
             self.send().await?;
             received?;
+            if self.rtmp.stage() == Stage::Closing {
+                return Err(Ended::Unwanted);
+            }
         }
     }
 
@@ -212,7 +220,6 @@ impl Connection {
         let reason = match ended {
             Ended::Refused(refusal) => refusal.to_string(),
             Ended::Media(error) => error.to_string(),
-            Ended::Protocol(error) => error.to_string(),
             Ended::Silent(patience) => format!("nothing arrived within {} seconds", patience.as_secs()),
             _ => return,
         };
