@@ -328,7 +328,9 @@ impl Presentation {
             }
             let is_watched = now_ms - *rung.last_asked_ms.get_or_insert(now_ms) < FORGOTTEN_AFTER_MS;
             if !is_watched {
-                used_msns.insert(rung.name.clone(), rung.line.window.next_msn());
+                // It may have been declared again without ever giving a segment, and must not forget what came before.
+                let used = used_msns.entry(rung.name.clone()).or_default();
+                *used = (*used).max(rung.line.window.next_msn());
             }
             is_watched
         });

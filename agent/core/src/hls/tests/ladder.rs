@@ -148,6 +148,31 @@ fn an_unwatched_removed_rung_is_forgotten_and_its_addresses_are_not_given_again(
 }
 
 #[test]
+fn a_rung_forgotten_twice_still_knows_the_numbers_it_used() {
+    let mut presentation = presentation(2, &[("720p", 2), ("480p", 1)]);
+    start(&mut presentation, "480p", 1, 480);
+    start(&mut presentation, "720p", 2, 720);
+    run(&mut presentation, &["480p", "720p"], 0..1);
+    run(&mut presentation, &["480p"], 1..3);
+    let mut second = 0;
+    for again in [false, true] {
+        if again {
+            declare(&mut presentation, &[("720p", 2), ("480p", 1)]);
+        }
+        declare(&mut presentation, &[("720p", 2)]);
+        for _ in 0..2 {
+            presentation.expired(NOON_MS + second * 1000);
+            second += 60;
+        }
+        assert_eq!(presentation.rungs.len(), 1);
+    }
+    declare(&mut presentation, &[("480p", 1)]);
+    start(&mut presentation, "480p", 3, 480);
+    let uri = add(&mut presentation, "480p", 0, 3000).unwrap();
+    assert_eq!(uri.as_str(), "video/480p/0badcafe-3.m4s");
+}
+
+#[test]
 fn a_wholly_new_ladder_never_leaves_the_multivariant_playlist_empty() {
     let mut presentation = presentation(2, &[("old", 1)]);
     start(&mut presentation, "old", 1, 480);
