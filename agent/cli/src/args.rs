@@ -142,10 +142,10 @@ pub(crate) struct Run {
 }
 
 #[derive(Clone, Debug, ClapArgs)]
-#[group(required = true, multiple = false, args = ["settings", "nix"])]
+#[group(skip)]
 pub(crate) struct SourceArgs {
     /// Settings document, JSON; read again when it changes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "nix", conflicts_with = "nix")]
     pub(crate) settings: Option<PathBuf>,
     /// Settings in Nix, a module that sets services.nixcast; evaluated again when it changes
     #[arg(long, value_name = "FILE")]

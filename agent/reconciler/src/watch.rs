@@ -116,7 +116,8 @@ fn concerns(event: &Event, paths: &Mutex<BTreeSet<PathBuf>>) -> bool {
 impl Interest {
     /// Adds a file: its folder, and for each link on the way the folder that holds the link.
     fn add(&mut self, file: &Path) {
-        let mut rest: Vec<OsString> = components(file);
+        let Ok(file) = std::path::absolute(file) else { return };
+        let mut rest: Vec<OsString> = components(&file);
         let mut here = PathBuf::from("/");
         let mut links = 0;
         while let Some(name) = rest.pop() {

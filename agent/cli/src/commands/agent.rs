@@ -1,7 +1,7 @@
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use nixcast_reconciler::nix::NixSource;
 use nixcast_reconciler::{AgentOptions, Source, Status, run_agent_until};
@@ -43,9 +43,11 @@ pub(crate) async fn execute(args: Agent) -> ExitCode {
 /// Where the arguments say settings come from; clap has made sure that they name one place.
 pub(crate) fn source(args: &SourceArgs) -> Source {
     let SourceArgs { settings, nix, nixpkgs } = args.clone();
+    // Reported and remembered, where a path relative to some folder of the past would say nothing.
+    let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     match (settings, nix) {
-        (Some(path), _) => Source::Json(path),
-        (None, file) => Source::Nix(NixSource { file: file.unwrap_or_default(), nixpkgs }),
+        (Some(path), _) => Source::Json(whole(path)),
+        (None, file) => Source::Nix(NixSource { file: whole(file.unwrap_or_default()), nixpkgs }),
     }
 }
 

@@ -49,9 +49,10 @@ mod tests {
     fn every_problem_is_shown_with_its_option_and_a_hint() {
         let good = serde_json::to_string(&nixcast_schema::Settings::default()).unwrap();
         assert_eq!(judge(&good, Colour::Plain).code, GOOD);
-        let bad = judge(&good.replace("8080", "0").replace("1935", "0"), Colour::Plain);
+        let bad = judge(&good.replace("8080", "0").replace("1935", "65536"), Colour::Plain);
         assert_eq!(bad.code, REFUSED);
-        assert!(bad.text.starts_with("Refused: the settings have 2 problems\n\n  services.nixcast.http.port\n    "));
+        let start = "Refused: the settings have 2 problems\n\n  services.nixcast.http.port\n    ";
+        assert!(bad.text.starts_with(start), "{}", bad.text);
         let json = serde_json::to_value(&bad.json).unwrap();
         assert_eq!(json["problems"][1]["option"], "services.nixcast.rtmp.port");
     }

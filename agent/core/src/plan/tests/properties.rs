@@ -15,7 +15,9 @@ fn secret() -> impl Strategy<Value = Result<StreamKeySecret, String>> {
     ]
 }
 
-fn stream_keys() -> impl Strategy<Value = Vec<(StreamKey, (Result<StreamKeySecret, String>, Salt))>> {
+type KeyAndMaterial = (StreamKey, (Result<StreamKeySecret, String>, Salt));
+
+fn stream_keys() -> impl Strategy<Value = Vec<KeyAndMaterial>> {
     let key = (any::<bool>(), "[ab]?", prop::option::of(0..3u8), secret(), any::<[u8; 16]>());
     prop::collection::btree_map("[abc]", key, 0..3).prop_map(|keys| {
         keys.into_iter()
