@@ -68,6 +68,8 @@ fn objects(text: &mut String, status: &Status, colour: Colour) {
             ObjectState::Pending => ("~", "waits for the next segment boundary".to_owned()),
             ObjectState::Held { reason } => ("!", format!("held: {reason}")),
             ObjectState::Drifted => ("!", "drifted; reconcile.onDrift is \"report\"".to_owned()),
+            // Without an engine all of them wait, for the reason that the first line states.
+            ObjectState::Waiting { .. } if status.engine.is_none() => continue,
             ObjectState::Waiting { reason } => ("~", format!("waits: {reason}")),
         };
         line(text, &format!("  {} {}  {state}", colour.paint("33", mark), object.option));
@@ -111,7 +113,7 @@ mod tests {
     fn what_is_not_as_declared_is_named_with_its_reason() {
         let http = ObjectId::Listener(Listener::Http);
         let status = Status {
-            conditions: vec![condition(ConditionKind::Converged, false, "1 objects are held")],
+            conditions: vec![condition(ConditionKind::Converged, false, "held: 1")],
             objects: vec![ObjectStatus {
                 option: http.to_string(),
                 object: http,

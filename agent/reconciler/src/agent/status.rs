@@ -91,10 +91,10 @@ fn set_converged(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
     let (is_true, reason, message) = match (&comparer.unreachable, acceptance.accepted()) {
         (_, None) => (false, "NothingAccepted", "no settings were accepted yet".to_owned()),
         (Some(why), Some(_)) => (false, ENGINE_UNREACHABLE, why.clone()),
-        (None, Some(_)) if waiting > 0 => (false, "Applying", format!("{waiting} objects are being changed")),
-        (None, Some(_)) if held > 0 => (false, "Held", format!("{held} objects are held")),
-        (None, Some(_)) if pending > 0 => (false, "Pending", format!("{pending} objects wait for a segment boundary")),
-        (None, Some(_)) if drifted > 0 => (false, "Drifted", format!("{drifted} objects drifted")),
+        (None, Some(_)) if waiting > 0 => (false, "Applying", format!("being changed: {waiting}")),
+        (None, Some(_)) if held > 0 => (false, "Held", format!("held: {held}")),
+        (None, Some(_)) if pending > 0 => (false, "Pending", format!("waiting for a segment boundary: {pending}")),
+        (None, Some(_)) if drifted > 0 => (false, "Drifted", format!("drifted: {drifted}")),
         (None, Some(_)) => (true, "EngineRunsSettings", String::new()),
     };
     comparer.conditions.set(ConditionKind::Converged, is_true, reason, message, now);
