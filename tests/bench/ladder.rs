@@ -43,7 +43,7 @@ pub(crate) fn measure() -> Vec<Row> {
         ours: median(&ours),
         theirs: Some(("ffmpeg", median(&theirs))),
         unit: "s",
-        aim: Aim::Ratio(1.15),
+        aim: Aim::Ratio(1.05),
     }]
 }
 

@@ -49,7 +49,17 @@ pub fn frame_rate(stream: &Value) -> f64 {
 pub fn packets(file: &Path) -> Vec<Packet> {
     let found = probe(file, &["-show_entries", "packet=pts_time,dts_time,duration_time,flags,size,pos"]);
     let list = found["packets"].as_array().cloned().unwrap_or_default();
-    list.iter().map(|packet| packet_of(packet).unwrap_or_else(|| panic!("a packet without a time: {packet}"))).collect()
+    let mut packets: Vec<Packet> = list
+        .iter()
+        .map(|packet| packet_of(packet).unwrap_or_else(|| panic!("a packet without a time: {packet}")))
+        .collect();
+    // ffprobe states no duration for the first packet of AAC in fragments, of FFmpeg's own muxer neither.
+    if let [first, second, ..] = &mut packets[..]
+        && first.duration == 0.0
+    {
+        first.duration = second.dts - first.dts;
+    }
+    packets
 }
 
 fn packet_of(json: &Value) -> Option<Packet> {

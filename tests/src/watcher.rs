@@ -195,14 +195,14 @@ fn look_at(port: u16, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
         grown_at: Instant::now(),
         late: false,
     });
-    problems.extend(broken_promises(track, list).into_iter().map(|promise| format!("{path}: {promise}")));
+    problems.extend(broken_promises(path, track, list).into_iter().map(|promise| format!("{path}: {promise}")));
 
     let mut init = None;
     for (msn, listed) in (list.media_sequence..).zip(&list.segments) {
         if let Some(map) = &listed.map {
             init = Some(playlist::resolve(path, &map.uri));
         }
-        if track.segments.contains_key(&msn) {
+        if track.segments.contains_key(&msn) || is_gap(&listed.uri) {
             continue;
         }
         let Some(init) = init.clone() else {
@@ -238,7 +238,7 @@ fn look_at(port: u16, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
 }
 
 /// RFC 8216, sections 4.3.3 and 6.2.1, for a playlist that was seen before.
-fn broken_promises(track: &Track, list: &MediaPlaylist) -> Vec<String> {
+fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<String> {
     let mut broken = Vec::new();
     let (Some(first), Some(last)) = (track.segments.keys().next().copied(), track.segments.keys().next_back().copied())
     else {
@@ -258,7 +258,9 @@ fn broken_promises(track: &Track, list: &MediaPlaylist) -> Vec<String> {
     if list.end_list {
         broken.push("was closed".to_owned());
     }
-    if list.target_duration > track.target_seconds {
+    // A playlist that goes on with another rung's segments, or over a hole, is honest about their duration.
+    let is_borrowing = list.segments.iter().any(|segment| segment.uri.starts_with("../") || is_gap(&segment.uri));
+    if list.target_duration > track.target_seconds && !is_borrowing {
         broken.push(format!("target duration grew from {} to {}", track.target_seconds, list.target_duration));
     }
     for (msn, listed) in (begin..).zip(&list.segments) {
@@ -269,12 +271,17 @@ fn broken_promises(track: &Track, list: &MediaPlaylist) -> Vec<String> {
             broken.push(format!("segment {msn} of {} s is longer than the target duration", listed.duration));
         }
         if let Some(known) = track.segments.get(&msn)
-            && !known.uri.ends_with(listed.uri.trim_start_matches("./"))
+            && known.uri != playlist::resolve(path, &listed.uri)
         {
             broken.push(format!("segment {msn} was {} and is now {}", known.uri, listed.uri));
         }
     }
     broken
+}
+
+/// Whether this is the address of a hole (`EXT-X-GAP`), which no player fetches.
+fn is_gap(uri: &str) -> bool {
+    uri.starts_with("gap-")
 }
 
 /// What a watcher saw from its start to its end.

@@ -51,6 +51,10 @@ pub struct Admitted {
 /// The key is judged before the channel's state, so that a stranger cannot learn whether somebody is live.
 pub fn admit(request: &Request<'_>, grants: &BTreeMap<String, KeyGrant>, now: i64) -> Result<Admitted, Refusal> {
     let channel = ChannelId::live();
+    // For `rtmp://HOST/live` without a key ffmpeg names no application and publishes "live".
+    if request.app.is_empty() && request.key == channel.0.as_bytes() {
+        return Err(Refusal::MissingKey);
+    }
     if request.app != channel.0 {
         return Err(Refusal::NoSuchChannel);
     }
@@ -58,9 +62,13 @@ pub fn admit(request: &Request<'_>, grants: &BTreeMap<String, KeyGrant>, now: i6
         return Err(Refusal::MissingKey);
     }
     // Every grant is tried, found or not, so that the time taken tells nothing about which one matched.
-    let found = grants.iter().fold(None, |found, (name, grant)| {
-        if keys::verify(grant, request.key) { found.or(Some((name, grant))) } else { found }
-    });
+    let found =
+        grants.iter().fold(
+            None,
+            |found, (name, grant)| {
+                if keys::verify(grant, request.key) { found.or(Some((name, grant))) } else { found }
+            },
+        );
     let (name, grant) = found.ok_or(Refusal::WrongKey)?;
     usable(name, grant, now)?;
     if request.is_taken {
@@ -123,6 +131,7 @@ mod tests {
             ("live", "key-of-the-main-stage", true, 0, Err(Refusal::ChannelTaken)),
             ("live", "key-of-the-main-stagf", true, 0, Err(Refusal::WrongKey)),
             ("live", "", false, 0, Err(Refusal::MissingKey)),
+            ("", "live", false, 0, Err(Refusal::MissingKey)),
             ("live", "key-of-the-disabled", false, 0, Err(Refusal::DisabledKey { name: named("off") })),
             ("live", "key-of-the-expired", false, 999, Ok(named("old"))),
             ("live", "key-of-the-expired", false, 1000, Err(Refusal::ExpiredKey { name: named("old") })),

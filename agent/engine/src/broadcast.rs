@@ -80,10 +80,21 @@ pub(crate) enum FromPublisher {
 #[derive(Debug)]
 enum Input {
     Publish(Publish),
-    Media { session: SessionId, media: FromPublisher },
-    Gone { session: SessionId },
-    Worker { epoch: u64, frame: FromWorker },
-    WorkerGone { epoch: u64, how: String },
+    Media {
+        session: SessionId,
+        media: FromPublisher,
+    },
+    Gone {
+        session: SessionId,
+    },
+    Worker {
+        epoch: u64,
+        frame: FromWorker,
+    },
+    WorkerGone {
+        epoch: u64,
+        how: String,
+    },
     /// Settings were replaced; answered once they are taken up.
     Settle(oneshot::Sender<()>),
 }

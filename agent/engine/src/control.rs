@@ -25,8 +25,8 @@ use crate::broadcast::ChannelHandle;
 use crate::declared::Declared;
 use crate::ingest::{self, Ingest};
 use crate::listeners::Port;
-use crate::web::{self, Site};
 use crate::tasks;
+use crate::web::{self, Site};
 
 /// Agents and curious operators connected at once.
 const MOST_CLIENTS: usize = 16;

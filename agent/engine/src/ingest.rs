@@ -167,7 +167,9 @@ impl Connection {
                 self.ask_to_publish(app, key).await
             }
             Event::Metadata(metadata) => match metadata.framerate {
-                Some(rate) if self.is_admitted => Ok(self.channel.media(self.id, FromPublisher::FrameRate(rate)).await?),
+                Some(rate) if self.is_admitted => {
+                    Ok(self.channel.media(self.id, FromPublisher::FrameRate(rate)).await?)
+                }
                 _ => Ok(()),
             },
             Event::Video { timestamp_ms, payload } => {

@@ -40,7 +40,11 @@ pub struct EngineOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("could not listen on the control socket {path}")]
-    ControlSocket { path: PathBuf, #[source] cause: io::Error },
+    ControlSocket {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error("could not listen for signals")]
     Signals(#[source] io::Error),
 }

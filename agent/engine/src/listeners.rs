@@ -29,7 +29,12 @@ impl Port {
     /// Binds `address` and hands every connection to `serve` together with its permit.
     ///
     /// At most the semaphore's permits are served at once; further clients wait in the kernel's backlog.
-    pub(crate) fn open<S>(name: &'static str, address: SocketAddr, permits: Arc<Semaphore>, serve: S) -> io::Result<Self>
+    pub(crate) fn open<S>(
+        name: &'static str,
+        address: SocketAddr,
+        permits: Arc<Semaphore>,
+        serve: S,
+    ) -> io::Result<Self>
     where
         S: Fn(TcpStream, OwnedSemaphorePermit) + Send + 'static,
     {

@@ -97,7 +97,7 @@ async fn index(State(site): State<Site>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     for (name, value) in shell::SECURITY_HEADERS {
-        headers.insert(name.clone(), HeaderValue::from_static(value));
+        headers.insert(*name, HeaderValue::from_static(value));
     }
     response
 }

@@ -32,7 +32,11 @@ impl Feed {
 #[derive(Debug)]
 pub(super) enum Made {
     /// From here on segments need this init section.
-    Init { id: EncoderId, config: VideoConfig, data: bytes::Bytes },
+    Init {
+        id: EncoderId,
+        config: VideoConfig,
+        data: bytes::Bytes,
+    },
     Segment(Segment),
 }
 

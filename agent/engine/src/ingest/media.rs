@@ -37,9 +37,10 @@ impl MediaReader {
                 self.timeline.set_audio_rate(config.sample_rate);
                 Some(FromPublisher::AudioConfig(config))
             }
-            Some(AudioTag::Frame(data)) => self.timeline.audio(timestamp_ms).map(|dts| {
-                FromPublisher::Audio(AccessUnit { dts, pts: dts, is_sync: true, data })
-            }),
+            Some(AudioTag::Frame(data)) => self
+                .timeline
+                .audio(timestamp_ms)
+                .map(|dts| FromPublisher::Audio(AccessUnit { dts, pts: dts, is_sync: true, data })),
             Some(AudioTag::Nothing) | None => None,
         })
     }

@@ -18,8 +18,7 @@ const PLAYLIST_CACHE: &str = "max-age=1";
 const SEGMENT_CACHE: &str = "public, max-age=31536000, immutable";
 
 /// Players on other sites may play the stream; there is nothing to log in to.
-const ANY_ORIGIN: (HeaderName, HeaderValue) =
-    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+const ANY_ORIGIN: (HeaderName, HeaderValue) = (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 /// `GET /hls/{*path}`.
 pub(super) async fn serve(State(site): State<Site>, Path(path): Path<String>) -> Response {

@@ -48,17 +48,21 @@ impl Show {
         }
     }
 
-    pub(super) fn publish_init(&self, rung: &str, id: EncoderId, config: &VideoConfig, data: bytes::Bytes, stage: &Stage) {
+    pub(super) fn publish_init(
+        &self,
+        rung: &str,
+        id: EncoderId,
+        config: &VideoConfig,
+        data: bytes::Bytes,
+        stage: &Stage,
+    ) {
         let order = self.orders.encoders.iter().find(|order| order.id == id);
         let frame_rate = match (self.frame_rate, order.and_then(|order| order.framerate)) {
             (Some(source), Some(most)) => Some(source.min(f64::from(most))),
             (source, _) => source,
         };
-        let facts =
-            InitFacts { codecs: config.codec_string(), width: config.width, height: config.height, frame_rate };
-        if let Some(uri) =
-            stage.with(|presentation| presentation.add_init(&Track::Video(rung.to_owned()), id, facts))
-        {
+        let facts = InitFacts { codecs: config.codec_string(), width: config.width, height: config.height, frame_rate };
+        if let Some(uri) = stage.with(|presentation| presentation.add_init(&Track::Video(rung.to_owned()), id, facts)) {
             stage.store.put(&uri, data);
         }
         tracing::info!(session = %self.session(), rung, width = config.width, height = config.height, "rung on air");
@@ -69,8 +73,7 @@ impl Show {
         for made in made {
             match made {
                 sound::Made::Init { id, config, data } => {
-                    let facts =
-                        InitFacts { codecs: config.codec_string(), width: 0, height: 0, frame_rate: None };
+                    let facts = InitFacts { codecs: config.codec_string(), width: 0, height: 0, frame_rate: None };
                     if let Some(uri) = stage.with(|presentation| presentation.add_init(&Track::Audio, id, facts)) {
                         stage.store.put(&uri, data);
                     }
@@ -111,10 +114,10 @@ impl Show {
     }
 
     pub(in crate::broadcast) fn facts(&self, stage: &Stage) -> ChannelFacts {
-        let variants =
-            stage.with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect()).unwrap_or_default();
-        let (width, height) =
-            self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
+        let variants = stage
+            .with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect())
+            .unwrap_or_default();
+        let (width, height) = self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
         let dropped_units = self.dropped_units + self.worker.as_ref().map_or(0, |worker| worker.dropped_units);
         ChannelFacts {
             broadcast: Some(BroadcastFacts {
@@ -173,12 +176,10 @@ fn publish_segment(track: &Track, segment: Segment, stage: &Stage) {
     });
 }
 
-/// Bits per second a rung is declared to need; 0 for a pass-through rung, which is measured.
+/// Bits per second a rung's pictures are declared to need; 0 for a pass-through rung, which is measured.
 fn declared_bandwidth(rung: &Rung) -> u64 {
     match rung.encode {
         Encode::Passthrough => 0,
-        Encode::Transcode { video_bitrate_kbps, .. } => {
-            u64::from(video_bitrate_kbps + rung.audio_bitrate_kbps) * 1000
-        }
+        Encode::Transcode { video_bitrate_kbps, .. } => u64::from(video_bitrate_kbps) * 1000,
     }
 }
