@@ -30,7 +30,7 @@ pub(crate) fn measure() -> Vec<Row> {
         unit: "ms",
         aim: Aim::AtMost(most),
     };
-    vec![row(50, 250.0), row(99, 1000.0)]
+    vec![row(50, 50.0), row(99, 50.0)]
 }
 
 fn status(server: &Nixcast) -> Value {

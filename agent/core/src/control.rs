@@ -28,9 +28,13 @@ pub enum Request {
 #[serde(rename_all = "camelCase", tag = "response")]
 pub enum Response {
     Observed(Box<Observed>),
-    Applied { outcomes: Vec<Outcome> },
+    Applied {
+        outcomes: Vec<Outcome>,
+    },
     /// The request made no sense to this engine (another build, broken JSON); nothing was done.
-    Rejected { reason: String },
+    Rejected {
+        reason: String,
+    },
 }
 
 /// Which listener.
@@ -106,7 +110,13 @@ pub struct Rung {
 pub enum Encode {
     Passthrough,
     #[serde(rename_all = "camelCase")]
-    Transcode { width: Option<u16>, height: Option<u16>, framerate: Option<u8>, video_bitrate_kbps: u32, preset: Preset },
+    Transcode {
+        width: Option<u16>,
+        height: Option<u16>,
+        framerate: Option<u8>,
+        video_bitrate_kbps: u32,
+        preset: Preset,
+    },
 }
 
 /// What the engine runs right now, read from the running parts and not from what it was last told.
@@ -184,16 +194,33 @@ pub struct Step {
 #[expect(clippy::large_enum_variant, reason = "a plan holds a handful of steps; a box would be in everybody's way")]
 pub enum Action {
     /// Listen on `address`, let go of the address served before; connections accepted there live on.
-    Bind { listener: Listener, address: SocketAddr },
+    Bind {
+        listener: Listener,
+        address: SocketAddr,
+    },
     #[serde(rename_all = "camelCase")]
-    PutStreamKey { name: String, grant: KeyGrant },
-    RemoveStreamKey { name: String },
+    PutStreamKey {
+        name: String,
+        grant: KeyGrant,
+    },
+    RemoveStreamKey {
+        name: String,
+    },
     /// `logo_bytes` (base64, standard alphabet, padded) is present when `page.logo` is.
     #[serde(rename_all = "camelCase")]
-    PutPage { page: Page, logo_base64: Option<String> },
-    SetLatency { level: u8 },
-    PutRung { rung: Rung },
-    RemoveRung { name: String },
+    PutPage {
+        page: Page,
+        logo_base64: Option<String>,
+    },
+    SetLatency {
+        level: u8,
+    },
+    PutRung {
+        rung: Rung,
+    },
+    RemoveRung {
+        name: String,
+    },
 }
 
 /// How one object fared.
@@ -212,5 +239,7 @@ pub enum OutcomeResult {
     /// Taken, and in force at the next segment boundary of the running broadcast.
     Pending,
     /// Not possible right now; the object stays as it was and the step may be tried again.
-    Held { reason: String },
+    Held {
+        reason: String,
+    },
 }

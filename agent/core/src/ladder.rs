@@ -71,7 +71,10 @@ impl EncoderOrder {
 pub enum AudioOrder {
     /// The publisher's own.
     Passthrough,
-    Encode { id: EncoderId, bitrate_kbps: u32 },
+    Encode {
+        id: EncoderId,
+        bitrate_kbps: u32,
+    },
 }
 
 /// What the worker and the packagers should do from the next grid point on.
@@ -188,8 +191,7 @@ mod tests {
     }
 
     fn source(position: u16) -> (String, Rung) {
-        let rung =
-            Rung { name: "source".to_owned(), position, audio_bitrate_kbps: 160, encode: Encode::Passthrough };
+        let rung = Rung { name: "source".to_owned(), position, audio_bitrate_kbps: 160, encode: Encode::Passthrough };
         (rung.name.clone(), rung)
     }
 

@@ -12,6 +12,6 @@ pub mod ids;
 pub mod keys;
 pub mod ladder;
 pub mod media;
+pub mod plan;
 pub mod rtmp;
 pub mod timeline;
-pub mod plan;
