@@ -47,6 +47,10 @@ pub struct PublishedVariant {
     pub height: u16,
 }
 
+/// Segments of one rung after which the others are not waited for any more. A player starts three segments behind the
+/// live edge, so that until then the wait costs it nothing.
+const PATIENCE_SEGMENTS: usize = 3;
+
 /// What a page must learn about to show the right menu.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Published {
@@ -215,8 +219,8 @@ impl Presentation {
         self.revision
     }
 
-    /// Whether a viewer who comes now sees and hears something: at least one rung has a segment, and so has the sound
-    /// if there is any by then. A broadcast without pictures (an empty ladder) needs the sound alone. Once true, it
+    /// Whether a viewer who comes now sees and hears something: every declared rung has a segment (or one has had three
+    /// in the meantime), and so has the sound if there is any by then. A broadcast without pictures (an empty ladder) needs the sound alone. Once true, it
     /// stays true.
     #[must_use]
     pub fn is_playable(&self) -> bool {
@@ -264,11 +268,18 @@ impl Presentation {
         self.is_playable |= self.has_enough();
     }
 
-    /// Whether pictures and sound, as far as they are to be expected, have begun.
+    /// Whether pictures and sound, as far as they are to be expected, have begun. Most players read the multivariant
+    /// playlist once, so it waits for rungs whose first segment is longer, but not for one that does not come.
     fn has_enough(&self) -> bool {
         let Published { variants, has_audio } = &self.published;
         let sound_is_due = self.audio.is_some() && !has_audio;
-        if self.ladder.is_empty() { *has_audio } else { !variants.is_empty() && !sound_is_due }
+        let is_complete = variants.len() == self.ladder.len();
+        let has_waited = || self.rungs.iter().any(|rung| rung.line.window.entries().count() >= PATIENCE_SEGMENTS);
+        if self.ladder.is_empty() {
+            *has_audio
+        } else {
+            !variants.is_empty() && !sound_is_due && (is_complete || has_waited())
+        }
     }
 
     /// The declared rungs with a segment. While a wholly new ladder comes up there is none: what was published stays,

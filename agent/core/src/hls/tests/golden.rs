@@ -113,6 +113,8 @@ fn the_multivariant_playlist_lists_the_ladder_with_measured_bitrates() {
     presentation.add_segment(&video("source"), SegmentFacts { bytes: 2_000_000, ..segment(4000, 8000) });
     assert_eq!(presentation.multivariant(), None, "the sound has begun but cannot be heard yet");
     presentation.add_segment(&Track::Audio, SegmentFacts { bytes: 48_000, ..segment(0, 3000) });
+    assert_eq!(presentation.multivariant(), None, "360p may still come");
+    presentation.add_segment(&video("source"), SegmentFacts { bytes: 2_500_000, ..segment(8000, 12_000) });
     check(
         &presentation.multivariant().unwrap(),
         "#EXTM3U\n\
