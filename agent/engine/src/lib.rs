@@ -7,6 +7,7 @@
 mod broadcast;
 mod control;
 mod declared;
+mod descriptors;
 mod ingest;
 mod listeners;
 pub mod packager;
@@ -52,6 +53,7 @@ pub enum EngineError {
 /// Runs until SIGTERM or SIGINT. `ready` is called once the agent can connect.
 pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), EngineError> {
     tasks::log_panics();
+    descriptors::raise_limit();
     let mut terminate = signal(SignalKind::terminate()).map_err(EngineError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(EngineError::Signals)?;
     let EngineOptions { control_socket, worker_program } = options;

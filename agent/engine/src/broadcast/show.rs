@@ -202,6 +202,7 @@ impl Show {
             }
         }
         self.note_pending(&orders);
+        self.failures.retain(|id, _| orders.encoders.iter().any(|order| order.id == *id));
         self.rungs = declared.ladder.clone();
         self.orders = orders;
         self.sound.want(self.orders.audio);
