@@ -28,7 +28,7 @@ pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
     (
         "permissions-policy",
         "autoplay=(self), fullscreen=(self), picture-in-picture=(self), camera=(), microphone=(), geolocation=(), \
-         display-capture=(), payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=()",
+         display-capture=(), payment=(), usb=(), serial=(), hid=(), midi=()",
     ),
     ("cross-origin-opener-policy", "same-origin"),
 ];
