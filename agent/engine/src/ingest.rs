@@ -142,7 +142,9 @@ impl Connection {
             // A read that loses to the other arms has taken nothing from the socket.
             let read = tokio::select! {
                 read = self.stream.read(&mut buffer) => read?,
-                Ok(refusal) = &mut withdrawn, if self.is_admitted => return Err(Ended::Refused(refusal)),
+                refusal = &mut withdrawn, if self.is_admitted => {
+                    return Err(refusal.map_or(Ended::Closing(ChannelClosed), Ended::Refused));
+                }
                 () = tokio::time::sleep_until(deadline) => return Err(Ended::Silent(patience)),
             };
             if read == 0 {
