@@ -2,6 +2,7 @@
 // controls draw. Decides when a session is opened, replaced and closed. Branding never reaches this module.
 
 import { backoff } from './backoff.ts';
+import { waitForCushion } from './cushion.ts';
 import { bringInStep } from './handover.ts';
 import type { Broadcast } from './protocol.ts';
 import { type Choice, keepChoice } from './quality.ts';
@@ -134,7 +135,8 @@ export class Playback {
       if (session === null) return;
       this.#session = session;
       this.canChoose = session.canChoose;
-      await this.#play();
+      await waitForCushion(session, run.signal);
+      if (!run.signal.aborted) await this.#play();
     } catch (error) {
       if (!run.signal.aborted) this.#restart(String(error));
     }

@@ -42,6 +42,8 @@ export interface Session {
   readonly bandwidth: number | null;
   /** Where to play to be live, in seconds of the video's clock. */
   readonly livePosition: number | null;
+  /** Seconds of the broadcast that exist ahead of the viewer, fetched or not. */
+  readonly ahead: number;
   /** Seconds one segment may take; the unit of "behind". */
   readonly targetDuration: number;
   readonly timeline: Map<string, Placed[]>;
@@ -122,6 +124,11 @@ class HlsSession implements Session {
     return this.#hls.liveSyncPosition;
   }
 
+  get ahead(): number {
+    const edge = this.#hls.latestLevelDetails?.edge ?? 0;
+    return edge - this.video.currentTime;
+  }
+
   get targetDuration(): number {
     return this.#hls.latestLevelDetails?.targetduration ?? 2;
   }
@@ -175,6 +182,8 @@ class NativeSession implements Session {
   readonly canChoose = false;
   readonly variant = null;
   readonly bandwidth = null;
+  /** The system keeps its own distance from the live edge. */
+  readonly ahead = Infinity;
   readonly targetDuration = 4;
   readonly timeline = new Map<string, Placed[]>();
   readonly #onError: () => void;
