@@ -1,9 +1,39 @@
 // Settings change while a viewer watches: the page follows, and the picture never stops.
 
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { rung, Server, until } from './server.js';
 import { launch, NOTHING, Viewer } from './viewer.js';
+
+/** Milliseconds from a saved file to an open page. */
+const SEEN_WITHIN = 2000;
+
+/** Milliseconds until a page plays another ladder: a few segments of it have to exist. */
+const ADOPTED_WITHIN = 40_000;
+
+const LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="teal"/></svg>';
+
+/** A change of the instance, and what the page looks like after it: evaluated in the page. */
+const LOOKS = [
+  ['name', 'Lighthouse', () => document.querySelector('h1').textContent === 'Lighthouse' && document.title === 'Lighthouse'],
+  ['summary', 'From above.', () => document.querySelector('.summary').textContent === 'From above.'],
+  ['tags', ['light', 'fog'], () => document.querySelector('.tags').textContent === 'lightfog'],
+  [
+    'socialHandles',
+    [{ platform: 'matrix', url: 'https://example.org/#light' }],
+    () => document.querySelector('.links a').href === 'https://example.org/#light',
+  ],
+  ['theme.background', '#203040', () => getComputedStyle(document.body).backgroundColor === 'rgb(32, 48, 64)'],
+  ['theme.surface', '#304050', () => getComputedStyle(document.querySelector('.links a')).backgroundColor === 'rgb(48, 64, 80)'],
+  ['theme.text', '#f0f1f2', () => getComputedStyle(document.body).color === 'rgb(240, 241, 242)'],
+  ['theme.mutedText', '#c0c1c2', () => getComputedStyle(document.querySelector('.summary')).color === 'rgb(192, 193, 194)'],
+  ['theme.accent', '#ffcc00', () => getComputedStyle(document.querySelector('.badge')).backgroundColor === 'rgb(255, 204, 0)'],
+  ['theme.accentText', '#102030', () => getComputedStyle(document.querySelector('.badge')).color === 'rgb(16, 32, 48)'],
+  ['theme.background', null, () => getComputedStyle(document.body).backgroundColor === 'rgb(16, 17, 22)'],
+  ['summary', '', () => document.querySelector('.summary') === null],
+];
 
 describe('a viewer of a live stream', { timeout: 300_000 }, () => {
   let server;
@@ -24,38 +54,61 @@ describe('a viewer of a live stream', { timeout: 300_000 }, () => {
   });
 
   /** The picture goes on, in the same document, from the same publisher. */
-  async function assertUndisturbed() {
-    await viewer.playsOn(3);
+  async function assertUndisturbed(seconds = 3) {
+    await viewer.playsOn(seconds);
     assert.deepEqual(await viewer.complaintList(), NOTHING);
     assert.equal(await viewer.loadedAt(), loaded, 'the page was loaded again');
     assert.ok(server.isPublishing, 'the publisher was cut off');
   }
 
-  it('sees new branding at once', async () => {
-    await server.change(({ instance }) => {
-      instance.name = 'Lighthouse';
-      instance.summary = 'The same sea, from above.';
-      instance.tags = ['light'];
-      instance.socialHandles = [{ platform: 'matrix', url: 'https://example.org/#lighthouse' }];
-      instance.theme.background = '#203040';
-      instance.theme.accent = '#ffcc00';
-    });
-    await viewer.page.getByRole('heading', { name: 'Lighthouse' }).waitFor();
-    await viewer.page.getByText('The same sea, from above.').waitFor();
-    await viewer.page.getByRole('link', { name: 'matrix' }).waitFor();
-    await until('the title', 5000, async () => (await viewer.page.title()) === 'Lighthouse');
-    await until('the colour', 5000, () =>
-      viewer.page.evaluate(() => getComputedStyle(document.body).backgroundColor === 'rgb(32, 48, 64)'),
+  /** Waits until the page plays a newer ladder than before `change`. */
+  async function assertAdopts(change) {
+    const { revision } = await viewer.sample();
+    await server.change(change);
+    await until('the new ladder', ADOPTED_WITHIN, async () => (await viewer.sample()).revision > revision);
+  }
+
+  async function assertOffered(names) {
+    assert.deepEqual(await viewer.openQualityMenu(), names);
+    await viewer.page.keyboard.press('Escape');
+  }
+
+  it('sees each new value of the instance at once', async () => {
+    await viewer.page.evaluate(() => (window.__seen.video = document.querySelector('video[data-active="true"]')));
+    for (const [option, value, isShown] of LOOKS) {
+      const [name, colour] = option.split('.');
+      await server.write(({ instance }) => (colour ? (instance.theme[colour] = value) : (instance[name] = value)));
+      await until(`instance.${option}`, SEEN_WITHIN, () => viewer.page.evaluate(isShown));
+    }
+    const isSame = await viewer.page.evaluate(
+      () => window.__seen.video === document.querySelector('video[data-active="true"]'),
     );
+    assert.ok(isSame, 'another video element took over');
+    await assertUndisturbed();
+  });
+
+  it('sees a new logo at once', async () => {
+    const shown = () =>
+      viewer.page.evaluate(() => {
+        const { src, complete, naturalWidth } = document.querySelector('.logo');
+        const icon = document.querySelector('link[rel=icon]').href;
+        return complete && naturalWidth > 0 && icon === src ? src : null;
+      });
+    const first = await shown();
+    const logo = join(server.folder, 'logo.svg');
+    await writeFile(logo, LOGO);
+    await server.write(({ instance }) => (instance.logo = logo));
+    await until('the new logo', SEEN_WITHIN, async () => ![first, null].includes(await shown()));
+    await server.write(({ instance }) => (instance.logo = null));
+    await until('the built-in mark', SEEN_WITHIN, async () => (await shown())?.includes('/assets/mark'));
     await assertUndisturbed();
   });
 
   it('is offered a rung that is added, without a stall', async () => {
-    const { revision } = await viewer.sample();
-    await server.change((settings) => settings.video.variants.push(rung('low', 180, 200)));
-    await until('the new ladder', 40_000, async () => (await viewer.sample()).revision > revision);
+    await assertAdopts((settings) => settings.video.variants.push(rung('low', 180, 200)));
     await assertUndisturbed();
-    await viewer.page.getByRole('button', { name: /^Quality/ }).click();
+    await assertOffered(['Auto', 'source', 'low']);
+    await viewer.openQualityMenu();
     await viewer.page.getByRole('menuitemradio', { name: /^low/ }).click();
     await until('the low picture', 20_000, async () => (await viewer.sample()).width === 320);
     await assertUndisturbed();
@@ -63,30 +116,42 @@ describe('a viewer of a live stream', { timeout: 300_000 }, () => {
 
   it('does not notice another bitrate', async () => {
     await server.change(({ video }) => (video.variants[1].videoBitrateKbps = 350));
-    await assertUndisturbed();
+    await assertUndisturbed(6);
+    assert.equal((await viewer.sample()).choice, 'low');
+  });
+
+  it('keeps the picture when the worker that encodes it is killed', async () => {
+    const worker = await server.workerPid();
+    process.kill(worker, 'SIGKILL');
+    await until('another worker', 10_000, async () => ![worker, null].includes(await server.workerPid()));
+    await assertUndisturbed(8);
+    assert.equal((await viewer.sample()).width, 320);
   });
 
   it('is moved on from a rung that is removed, without a stall', async () => {
-    assert.equal((await viewer.sample()).choice, 'low');
-    const { revision } = await viewer.sample();
-    await server.change(({ video }) => video.variants.pop());
-    await until('the new ladder', 40_000, async () => (await viewer.sample()).revision > revision);
+    await assertAdopts(({ video }) => video.variants.pop());
     await until('the source picture', 20_000, async () => (await viewer.sample()).width === 640);
     await assertUndisturbed();
+    await assertOffered(['Auto', 'source']);
   });
 
   it('does not notice a stream key that comes or one that goes', async () => {
-    const guest = { ...server.settings.streamKeys[0], name: 'guest' };
-    await server.change((settings) => settings.streamKeys.push(guest));
+    const guest = await server.declareKey('guest');
+    await server.change((settings) => settings.streamKeys.unshift(guest));
     await assertUndisturbed();
-    await server.change((settings) => settings.streamKeys.pop());
+    await server.change((settings) => settings.streamKeys.shift());
     await assertUndisturbed();
+  });
+
+  it('does not notice another latency level', async () => {
+    await server.change(({ video }) => (video.latencyLevel = 1));
+    await assertUndisturbed(8);
   });
 
   it('stays when the page moves to another port', async () => {
     const from = server.settings.http.port;
     await server.change(({ http }) => (http.port = from === 19_999 ? 10_000 : from + 1));
-    await viewer.playsOn(3);
+    await assertUndisturbed(10);
     const moved = await fetch(`${server.page}api/page`);
     assert.equal(moved.status, 200);
   });

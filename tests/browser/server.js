@@ -39,7 +39,7 @@ export const PASSTHROUGH = {
   framerate: null,
   videoBitrateKbps: 2500,
   audioBitrateKbps: 128,
-  preset: 'superfast',
+  preset: 'ultrafast',
   order: 1,
 };
 
@@ -48,12 +48,12 @@ export function rung(name, height, videoBitrateKbps) {
   return { ...PASSTHROUGH, name, passthrough: false, height, videoBitrateKbps, order: 2 };
 }
 
-function settings(ports, keyFile) {
+function settings(ports, streamKey) {
   return {
     apiVersion: 'nixcast/v1',
     http: { address: '127.0.0.1', port: ports[0] },
     rtmp: { address: '127.0.0.1', port: ports[1] },
-    streamKeys: [{ name: 'main', keyFile, comment: '', enable: true, expires: null }],
+    streamKeys: [streamKey],
     instance: {
       name: 'Harbour',
       summary: 'Ships coming and going, live.',
@@ -118,10 +118,9 @@ export class Server {
   static async start() {
     const server = new Server();
     server.folder = await mkdtemp(join(tmpdir(), 'nixcast-browser-'));
-    server.key = randomBytes(16).toString('hex');
-    const keyFile = join(server.folder, 'main.key');
-    await writeFile(keyFile, `${server.key}\n`, { mode: 0o600 });
-    server.settings = settings([await freePort(), await freePort()], keyFile);
+    const main = await server.declareKey('main');
+    server.key = (await readFile(main.keyFile, 'utf8')).trim();
+    server.settings = settings([await freePort(), await freePort()], main);
     server.file = join(server.folder, 'settings.json');
     server.state = join(server.folder, 'state');
     await server.#write();
@@ -136,12 +135,29 @@ export class Server {
     return `http://127.0.0.1:${this.settings.http.port}/`;
   }
 
+  /** A stream key with a new secret in a file of its own, not yet part of the settings. */
+  async declareKey(name) {
+    const keyFile = join(this.folder, `${name}.key`);
+    await writeFile(keyFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
+    return { name, keyFile, comment: '', enable: true, expires: null };
+  }
+
+  /** Changes the settings file and waits for nothing. */
+  async write(change) {
+    change(this.settings);
+    await this.#write();
+  }
+
   /** Changes the settings file and waits until the change runs. */
   async change(change) {
     const { accepted } = await this.status();
-    change(this.settings);
-    await this.#write();
+    await this.write(change);
     await until('the changed settings to converge', CONVERGED_WITHIN, () => this.#isConverged(accepted.generation));
+  }
+
+  /** Process id of the worker that encodes now, or null. */
+  async workerPid() {
+    return (await this.status()).broadcast?.workerPid ?? null;
   }
 
   async status() {
@@ -195,7 +211,9 @@ export class Server {
 
   async #isConverged(after) {
     if (this.process.exitCode !== null) throw new Error(`nixcast ended:\n${await this.story()}`);
-    const { accepted, code } = await this.status();
+    const { accepted, source, code } = await this.status();
+    // The settings of a moment ago may still be the accepted ones; a refusal is always about those in the file.
+    if (source?.refusal) throw new Error(`settings refused: ${JSON.stringify(source.refusal)}`);
     return code === 0 && accepted !== null && accepted.generation > after;
   }
 }
