@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use nixcast_tests::clip::Clip;
 use nixcast_tests::obs::{Mode, Obs};
 use nixcast_tests::publish::{Publisher, Target};
@@ -113,7 +113,8 @@ fn obs_shows_why_its_key_is_refused() {
 fn a_key_that_expires_while_it_is_used_ends_its_session() {
     let mut scene = Scene::with_key();
     let lifetime = 12;
-    let expires = Timestamp::now().checked_add(lifetime.seconds()).unwrap();
+    // Whole seconds: that is what keys expire by.
+    let expires = Timestamp::from_second(Timestamp::now().as_second() + lifetime).unwrap();
     scene.settings.stream_keys[0].expires = Some(expires.to_string());
     let server = scene.start();
     let publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
