@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::obs::{Mode, Obs};
 use nixcast_tests::publish::{Publisher, Target};
