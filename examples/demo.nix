@@ -8,7 +8,7 @@
 
     instance = {
       name = "nixcast demo";
-      summary = "A test picture, live from this machine. Change examples/demo.nix and this page changes with it.";
+      summary = "A test picture, live from this machine. Save a change to its settings and this page follows.";
       tags = ["demo" "nix" "live"];
       logo = ./logo.svg;
       socialHandles = [
