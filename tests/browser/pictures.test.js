@@ -1,21 +1,37 @@
-// The page as README.md shows it. Written to the folder NIXCAST_PICTURES; without it only the layout is tried.
+// The page as README.md shows it: the demo's branding and picture. Written to the folder NIXCAST_PICTURES; without it
+// only the layout is tried.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { rung, Server } from './server.js';
+import { promisify } from 'node:util';
+import { root, rung, Server, until } from './server.js';
 import { DESKTOP, launch, PHONE, Viewer } from './viewer.js';
 
 const folder = process.env.NIXCAST_PICTURES;
+
+/** What examples/demo.nix declares of the instance. */
+async function demoInstance() {
+  const demo = `(import ${join(root, 'examples/demo.nix')}).services.nixcast.instance`;
+  // A path as it stands: as JSON it would be copied to the store first.
+  const expression = `let i = ${demo}; in i // { logo = toString i.logo; }`;
+  const words = ['--store', 'dummy://', '--eval', '--strict', '--json', '--expr', expression];
+  return JSON.parse((await promisify(execFile)('nix-instantiate', words)).stdout);
+}
 
 describe('a picture', { timeout: 300_000 }, () => {
   let server;
   let browser;
   before(async () => {
     if (folder) await mkdir(folder, { recursive: true });
+    const instance = await demoInstance();
     server = await Server.start();
-    await server.change((settings) => settings.video.variants.push(rung('360p', 360, 700)));
+    await server.change((settings) => {
+      settings.instance = instance;
+      settings.video.variants.push(rung('360p', 360, 700));
+    });
     browser = await launch();
   });
   after(async () => {
@@ -24,12 +40,16 @@ describe('a picture', { timeout: 300_000 }, () => {
   });
 
   async function take(name, device) {
-    const viewer = await Viewer.open(browser, server.page, device);
+    const deviceScaleFactor = device === PHONE ? 2 : 1.5;
+    const viewer = await Viewer.open(browser, server.page, { ...device, deviceScaleFactor });
     if (name.startsWith('live')) {
       await viewer.plays();
       await viewer.playsOn(2);
+      await viewer.page.locator('.player').hover();
+      const controls = viewer.page.locator('.controls');
+      await until('the controls', 5000, () => controls.evaluate((all) => getComputedStyle(all).opacity === '1'));
     } else {
-      await viewer.page.getByText('The next tide is at nine.').waitFor();
+      await viewer.page.getByText(server.settings.instance.offlineMessage).waitFor();
     }
     const picture = await viewer.page.screenshot(folder ? { path: join(folder, `${name}.png`) } : {});
     assert.ok(picture.length > 5000, `${name} is blank`);

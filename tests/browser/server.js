@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const root = resolve(import.meta.dirname, '../..');
+export const root = resolve(import.meta.dirname, '../..');
 const binary = process.env.NIXCAST_BIN ?? join(root, 'build/nixcast');
 
 /** Milliseconds a settings change may take from the file to convergence. */
@@ -97,20 +97,29 @@ async function stop(child) {
   clearTimeout(timer);
 }
 
-/** A clip that is encoded once and then only copied: 640x360, a keyframe each second, or the demo's picture. */
-async function clip(isDemo) {
-  const file = join(tmpdir(), `nixcast-browser-${isDemo ? 'demo' : 'test'}-${process.getuid?.()}.flv`);
+/** A clip that is encoded once for all runs and then only copied: 640x360, a keyframe each second. */
+async function testClip() {
+  const file = join(tmpdir(), `nixcast-browser-${process.getuid?.()}.flv`);
   if (existsSync(file)) return file;
-  const test = 'testsrc2=size=640x360:rate=30[v];sine=frequency=440:sample_rate=48000[a]';
-  const graph = isDemo ? (await run(join(root, 'tests/setup/picture'))).stdout.trim() : test;
-  const video = ['-c:v', 'libx264', '-preset', 'superfast', '-pix_fmt', 'yuv420p', '-b:v', isDemo ? '2500k' : '800k'];
-  const grid = ['-g', '30', '-keyint_min', '30', '-sc_threshold', '0', '-bf', '0'];
-  const audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
-  const inputs = ['-filter_complex', graph, '-map', '[v]', '-map', '[a]', '-t', '60'];
   const unfinished = `${file}.${process.pid}`;
-  await run('ffmpeg', ['-v', 'error', '-y', ...inputs, ...video, ...grid, ...audio, '-f', 'flv', unfinished]);
+  await encode('testsrc2=size=640x360:rate=30[v];sine=frequency=440:sample_rate=48000[a]', 60, 800, unfinished);
   await rename(unfinished, file);
   return file;
+}
+
+/** The demo's own picture, as it is now: 1280x720. */
+async function demoClip(file) {
+  const { stdout } = await run(join(root, 'tests/setup/picture'));
+  await encode(stdout.trim(), 20, 4000, file);
+  return file;
+}
+
+async function encode(graph, seconds, kbps, file) {
+  const inputs = ['-filter_complex', graph, '-map', '[v]', '-map', '[a]', '-t', `${seconds}`];
+  const video = ['-c:v', 'libx264', '-preset', 'superfast', '-pix_fmt', 'yuv420p', '-b:v', `${kbps}k`];
+  const grid = ['-g', '30', '-keyint_min', '30', '-sc_threshold', '0', '-bf', '0'];
+  const audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
+  await run('ffmpeg', ['-v', 'error', '-y', ...inputs, ...video, ...grid, ...audio, '-f', 'flv', file]);
 }
 
 export class Server {
@@ -176,7 +185,8 @@ export class Server {
   /** Puts a publisher on air and waits until its broadcast can be played. */
   async publish({ isDemo = false } = {}) {
     const url = `rtmp://127.0.0.1:${this.settings.rtmp.port}/live/${this.key}`;
-    const source = ['-re', '-stream_loop', '-1', '-i', await clip(isDemo), '-c', 'copy', '-f', 'flv', url];
+    const clip = await (isDemo ? demoClip(join(this.folder, 'demo.flv')) : testClip());
+    const source = ['-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy', '-f', 'flv', url];
     this.publisher = start('ffmpeg', ['-hide_banner', '-nostdin', ...source], join(this.folder, 'publisher.log'));
     await until('a playable broadcast', LIVE_WITHIN, async () => {
       const reply = await fetch(`${this.page}api/page`);
