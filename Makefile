@@ -11,7 +11,7 @@ export NIXCAST_BIN := $(CURDIR)/build/nixcast
 .PHONY: help run build test lint bench pictures
 
 help: ## Say what can be asked for
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Show a live picture; change build/demo/settings.nix and watch the page follow
 	@tests/setup/packages build demo
