@@ -50,9 +50,16 @@ pub(crate) fn print(rows: &[Row]) {
     }
 }
 
-/// The middle of some figures.
+/// The middle of some figures; of an even number, the mean of the two in the middle.
 pub(crate) fn median(figures: &[f64]) -> f64 {
-    percentile(figures, 50)
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 0 => f64::midpoint(sorted[middle - 1], sorted[middle]),
+        _ => sorted[middle],
+    }
 }
 
 /// The figure that `percent` of the figures do not exceed (nearest rank).
