@@ -102,7 +102,7 @@ async function testClip() {
   const file = join(tmpdir(), `nixcast-browser-${process.getuid?.()}.flv`);
   if (existsSync(file)) return file;
   const unfinished = `${file}.${process.pid}`;
-  await encode('testsrc2=size=640x360:rate=30[v];sine=frequency=440:sample_rate=48000[a]', 60, 800, unfinished);
+  await encode('testsrc2=size=640x360:rate=30[out0];sine=frequency=440:sample_rate=48000[out1]', 60, 800, unfinished);
   await rename(unfinished, file);
   return file;
 }
@@ -115,7 +115,7 @@ async function demoClip(file) {
 }
 
 async function encode(graph, seconds, kbps, file) {
-  const inputs = ['-filter_complex', graph, '-map', '[v]', '-map', '[a]', '-t', `${seconds}`];
+  const inputs = ['-f', 'lavfi', '-i', graph, '-t', `${seconds}`];
   const video = ['-c:v', 'libx264', '-preset', 'superfast', '-pix_fmt', 'yuv420p', '-b:v', `${kbps}k`];
   const grid = ['-g', '30', '-keyint_min', '30', '-sc_threshold', '0', '-bf', '0'];
   const audio = ['-c:a', 'aac', '-b:a', '96k', '-ac', '2'];
