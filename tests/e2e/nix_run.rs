@@ -33,6 +33,7 @@ fn write_nix(scene: &Scene) -> PathBuf {
     rtmp = {{ address = "127.0.0.1"; port = {}; }};
     streamKeys.main.keyFile = "{}";
     video.latencyLevel = 0;
+    reconcile.intervalSeconds = 5;
     instance.summary = "first";
   }};
 }}
@@ -61,6 +62,9 @@ fn edits_of_the_file_and_of_what_it_imports_are_applied_and_an_error_is_shown_in
     assert_eq!(page(&server)["name"], "Imported");
     let publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
     let live = Live::around(server, publisher);
+
+    // Longer than the interval: the agent has looked once, found nothing to evaluate, and goes on.
+    live.watcher.wait_segments(6);
 
     let imported = live.server.folder().join("brand.nix");
     replace(&imported, &brand("Imported again"), 0o644);

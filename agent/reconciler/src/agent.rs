@@ -190,7 +190,7 @@ impl Agent {
         } else {
             self.reading.start_if_changed();
         }
-        if !self.reading.is_evaluating() {
+        if self.reading.is_nearly_done() {
             let reading::Outcome { content, waiting } = self.reading.finished().await;
             self.acceptance.take_source(content, self.reading.source());
             let taken = self.taken();

@@ -44,8 +44,14 @@ impl Reading {
         &self.source
     }
 
+    /// Whether an evaluation runs beside the loop.
     pub(super) fn is_evaluating(&self) -> bool {
         self.running.is_some() && matches!(*self.source, Source::Nix(_))
+    }
+
+    /// Whether a read runs whose result is worth waiting for: that of a JSON file, which takes no time.
+    pub(super) fn is_nearly_done(&self) -> bool {
+        self.running.is_some() && matches!(*self.source, Source::Json(_))
     }
 
     /// Everything whose change is a reason to read again.
