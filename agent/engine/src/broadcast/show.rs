@@ -261,6 +261,7 @@ impl Show {
     /// What must happen from time to time whatever arrives.
     pub(super) fn tidy(&mut self, stage: &Stage) {
         self.restart_if_due();
+        self.forgive_deaths();
         let expired = stage.with(|presentation| presentation.expired(unix_millis())).unwrap_or_default();
         stage.store.free(&expired);
     }

@@ -180,6 +180,13 @@ impl Show {
         self.restart_at = Some(Instant::now() + pause);
     }
 
+    /// Deaths are forgotten once nothing has died for as long as a worker takes to prove itself.
+    pub(super) fn forgive_deaths(&mut self) {
+        if self.restart_at.is_none() && self.worker_started.elapsed() > PROVEN {
+            self.quick_deaths = 0;
+        }
+    }
+
     pub(super) fn restart_if_due(&mut self) {
         if self.worker.is_none()
             && self.orders.need_worker()
