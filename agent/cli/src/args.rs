@@ -106,6 +106,9 @@ pub(crate) struct Engine {
     /// Unix socket to listen on for the agent
     #[arg(long, value_name = "PATH")]
     pub(crate) control_socket: PathBuf,
+    /// Log in JSON, as with --log-format json: a server has no other output
+    #[arg(long)]
+    pub(crate) json: bool,
     /// End when standard input ends
     #[arg(long, hide = true)]
     pub(crate) until_stdin_ends: bool,
@@ -124,6 +127,9 @@ pub(crate) struct Agent {
     /// Folder of the ledger of accepted settings
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: PathBuf,
+    /// Log in JSON, as with --log-format json: a server has no other output
+    #[arg(long)]
+    pub(crate) json: bool,
     /// End when standard input ends
     #[arg(long, hide = true)]
     pub(crate) until_stdin_ends: bool,
@@ -153,6 +159,16 @@ pub(crate) struct SourceArgs {
     /// The nixpkgs whose lib evaluates --nix
     #[arg(long, value_name = "PATH", conflicts_with = "settings")]
     pub(crate) nixpkgs: Option<PathBuf>,
+}
+
+impl Args {
+    /// How to write log lines: `--json` of a server means its log.
+    pub(crate) const fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Command::Engine(Engine { json: true, .. }) | Command::Agent(Agent { json: true, .. }) => LogFormat::Json,
+            _ => self.log_format,
+        }
+    }
 }
 
 impl Command {
@@ -193,6 +209,25 @@ mod tests {
         ] {
             let Command::Apply(apply) = Args::try_parse_from(words).unwrap().command else { unreachable!() };
             assert_eq!(apply.wait, want);
+        }
+    }
+
+    #[test]
+    fn every_command_takes_json() {
+        for words in [
+            &["validate", "f"][..],
+            &["plan"],
+            &["apply"],
+            &["status"],
+            &["history"],
+            &["schema"],
+            &["engine", "--control-socket", "s"],
+            &["agent", "--settings", "f", "--engine-socket", "e", "--socket", "s", "--state-dir", "d"],
+            &["run", "--settings", "f"],
+        ] {
+            let args = Args::try_parse_from([&["nixcast"], words, &["--json"]].concat()).unwrap();
+            let is_server = matches!(args.command, Command::Engine(_) | Command::Agent(_));
+            assert_eq!(args.log_format() == LogFormat::Json, is_server, "{words:?}");
         }
     }
 

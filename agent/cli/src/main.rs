@@ -18,6 +18,6 @@ use args::Args;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    log::start(args.log_format, args.command.default_log_level());
+    log::start(args.log_format(), args.command.default_log_level());
     commands::execute(args.command)
 }
