@@ -182,3 +182,28 @@ fn the_key_in_use_is_rotated_and_only_the_new_value_gets_in() {
     assert!(fresh.is_running());
     live.server.assert_no_key_is_kept();
 }
+
+#[test]
+fn the_sound_goes_on_when_it_is_encoded_instead_of_passed_through_and_back() {
+    let mut scene = Scene::with_key();
+    let low = || rung("low", 144, 150);
+    scene.settings.video.variants = source_and(&[low()]);
+    let mut live = Live::start(scene);
+    live.server.change(|s| s.video.variants = vec![low()]);
+    live.watcher.wait_segments(6);
+    live.server.change(|s| s.video.variants = source_and(&[low()]));
+    live.watcher.wait_segments(6);
+    live.assert_untouched();
+    // The pictures of a rung that comes back overlap what its playlist was fed with meanwhile; the sound must not.
+    let story = live.watcher.finish();
+    story.assert_decodes();
+    let path = "/hls/audio/stream.m3u8";
+    let mut inits: Vec<_> = story.track(path).segments.values().map(|segment| segment.init.clone()).collect();
+    inits.dedup();
+    assert_eq!(inits.len(), 3, "passed through, encoded, passed through: {inits:?}");
+    let packets: Vec<_> = story.packets(path).into_values().flatten().collect();
+    for pair in packets.windows(2) {
+        let seam = pair[1].dts - pair[0].dts - pair[0].duration;
+        assert!(seam.abs() < 0.03, "{seam:.3} s between the sound at {:.3} s and the next", pair[0].dts);
+    }
+}

@@ -41,6 +41,8 @@ pub(super) struct Sound {
     source: Option<(AudioConfig, EncoderId)>,
     wanted: Option<AudioOrder>,
     encoded: Option<(EncoderId, AudioConfig)>,
+    /// The encoder whose first frame has come: from then on the publisher's own sound waits for nothing more.
+    arrived: Option<EncoderId>,
     current: Option<Line>,
     recent: VecDeque<AccessUnit>,
 }
@@ -83,19 +85,22 @@ impl Sound {
             self.recent.pop_front();
         }
         let Some((config, id)) = self.source.clone() else { return Vec::new() };
-        if self.wanted != Some(AudioOrder::Passthrough) {
-            return Vec::new();
-        }
-        let mut made = Vec::new();
         let is_running =
             self.current.as_ref().is_some_and(|line| line.encoder.is_none() && line.sample_rate == config.sample_rate);
-        let missed: Vec<AccessUnit> = if is_running {
-            self.recent.back().cloned().into_iter().collect()
-        } else {
-            let from = self.resume_at(config.sample_rate);
-            made.extend(self.open(None, id, config, target_ms));
-            self.recent.iter().filter(|unit| from.is_none_or(|from| unit.dts >= from)).cloned().collect()
+        let is_due = match self.wanted {
+            Some(AudioOrder::Passthrough) => true,
+            // A new encoder begins at the next grid point; until its first frame is here, nobody goes without sound.
+            Some(AudioOrder::Encode { id, .. }) => is_running && self.arrived != Some(id),
+            None => false,
         };
+        if !is_due {
+            return Vec::new();
+        }
+        let from = self.resume_at(config.sample_rate);
+        let mut made: Vec<Made> =
+            if is_running { Vec::new() } else { self.open(None, id, config, target_ms).collect() };
+        let missed: Vec<AccessUnit> =
+            self.recent.iter().filter(|unit| from.is_none_or(|from| unit.dts >= from)).cloned().collect();
         made.extend(missed.into_iter().filter_map(|unit| self.append(unit)));
         made
     }
@@ -109,6 +114,7 @@ impl Sound {
         let Some((_, config)) = self.encoded.clone().filter(|(started, _)| *started == id && is_wanted) else {
             return Vec::new();
         };
+        self.arrived = Some(id);
         if self.resume_at(config.sample_rate).is_some_and(|from| unit.dts < from) {
             return Vec::new();
         }
@@ -146,5 +152,95 @@ impl Sound {
         let line = self.current.as_mut()?;
         line.end = unit.dts + FRAME_SAMPLES;
         line.packager.push(unit).map(Made::Segment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSED: AudioOrder = AudioOrder::Passthrough;
+    const ENCODER: EncoderId = EncoderId(7);
+    const ENCODED: AudioOrder = AudioOrder::Encode { id: ENCODER, bitrate_kbps: 96 };
+    const TARGET_MS: u32 = 1000;
+
+    fn config() -> AudioConfig {
+        AudioConfig { asc: Bytes::from_static(&[0x11, 0x90]), sample_rate: 48_000, channels: 2 }
+    }
+
+    fn frame(number: i64) -> AccessUnit {
+        let dts = number * FRAME_SAMPLES;
+        AccessUnit { dts, pts: dts, is_sync: true, data: Bytes::from_static(&[0x21, 0x10]) }
+    }
+
+    fn passing() -> Sound {
+        let mut sound = Sound::default();
+        sound.want(PASSED);
+        assert!(sound.start_source(config(), EncoderId(1)));
+        sound
+    }
+
+    /// Starts and ends of the segments, microseconds.
+    fn spans(made: &[Made]) -> Vec<(i64, i64)> {
+        made.iter()
+            .filter_map(|made| match made {
+                Made::Segment(segment) => Some((segment.start_us, segment.start_us + segment.duration_us)),
+                Made::Init { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Fails unless each segment begins where the one before has ended, to the millisecond.
+    fn assert_gapless(made: &[Made]) {
+        let spans = spans(made);
+        assert!(spans.len() > 3);
+        for pair in spans.windows(2) {
+            assert!((pair[0].1 - pair[1].0).abs() < 1000, "{spans:?}");
+        }
+    }
+
+    #[test]
+    fn the_publishers_sound_goes_on_until_the_encoder_delivers_and_again_after_it() {
+        let mut sound = passing();
+        let mut made = Vec::new();
+        for number in 0..400 {
+            match number {
+                100 => sound.want(ENCODED),
+                250 => sound.want(PASSED),
+                _ => (),
+            }
+            made.extend(sound.push_source(frame(number), TARGET_MS));
+            // The encoder begins 40 frames after it was asked for, and lags four frames behind.
+            if (144..250).contains(&number) {
+                sound.start_encoded(ENCODER, config());
+                made.extend(sound.push_encoded(ENCODER, frame(number - 4), TARGET_MS));
+            }
+        }
+        made.extend(sound.flush());
+        assert_gapless(&made);
+        let inits = made.iter().filter(|made| matches!(made, Made::Init { .. })).count();
+        assert_eq!(inits, 3, "passed through, encoded, passed through");
+    }
+
+    #[test]
+    fn an_encoder_that_is_lost_on_the_way_leaves_no_hole() {
+        let mut sound = passing();
+        let mut made = Vec::new();
+        for number in 0..300 {
+            if number == 100 {
+                sound.want(ENCODED);
+            }
+            if number == 110 {
+                // One frame too old to use, then nothing more: another encoder is ordered.
+                sound.start_encoded(ENCODER, config());
+                assert!(sound.push_encoded(ENCODER, frame(90), TARGET_MS).is_empty());
+            }
+            if number == 130 {
+                sound.want(AudioOrder::Encode { id: EncoderId(8), bitrate_kbps: 96 });
+            }
+            made.extend(sound.push_source(frame(number), TARGET_MS));
+        }
+        made.extend(sound.flush());
+        assert_gapless(&made);
     }
 }
