@@ -7,6 +7,7 @@
 
 mod check;
 mod digest;
+mod flat;
 mod parse;
 mod path;
 mod problem;
@@ -15,6 +16,7 @@ mod schema;
 mod settings;
 
 pub use digest::{Digest, DigestError};
+pub use flat::{Leaf, leaves_of};
 pub use parse::MAX_DOCUMENT_BYTES;
 pub use path::option_path;
 pub use problem::{Problem, Problems};

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod control;
+pub mod diff;
 pub mod flv;
 pub mod hls;
 pub mod ids;

@@ -19,6 +19,7 @@ mod tests;
 pub use change::{Change, ChangeKind, FieldChange};
 pub use desired::{Desired, DesiredKey, DesiredLogo, Material, Picture};
 pub use text::{Colour, render};
+pub(crate) use text::{effect_name, field_line, values_of};
 
 use nixcast_schema::Effect;
 use serde::{Deserialize, Serialize};

@@ -46,28 +46,32 @@ pub fn render(changes: &[Change], held: &[Held], colour: Colour) -> String {
 }
 
 fn line_of(change: &Change, colour: Colour, text: &mut String) {
-    let effect = colour.paint("2", &format!("({})", effect_name(change.effect)));
+    let name = effect_name(change.effect);
+    let effect = colour.paint("2", &format!("({name})"));
     match change.kind {
         ChangeKind::Create => {
-            let values = created_values(change);
+            let values = change.fields.iter().filter_map(|field| Some((field.option.as_str(), field.after.as_ref()?)));
+            let values = values_of(&change.option, values);
             push_line(text, &format!("{} {}{values}  {effect}", colour.paint("32", "+"), change.option));
         }
         ChangeKind::Delete => push_line(text, &format!("{} {}  {effect}", colour.paint("31", "-"), change.option)),
-        ChangeKind::Update => {
-            for FieldChange { option, before, after } in &change.fields {
-                let (before, after) = (shown(before.as_ref()), shown(after.as_ref()));
-                push_line(text, &format!("{} {option}  {before} → {after}  {effect}", colour.paint("33", "~")));
-            }
-        }
+        ChangeKind::Update => change.fields.iter().for_each(|field| text.push_str(&field_line(field, name, colour))),
     }
 }
 
-/// Values of a new object, without those that say nothing.
-fn created_values(change: &Change) -> String {
-    let prefix = format!("{}.", change.option);
+/// One option with its value before and after.
+pub(crate) fn field_line(field: &FieldChange, effect: &str, colour: Colour) -> String {
+    let FieldChange { option, before, after } = field;
+    let (before, after) = shown_pair(before.as_ref(), after.as_ref());
+    let effect = colour.paint("2", &format!("({effect})"));
+    format!("{} {option}  {before} → {after}  {effect}\n", colour.paint("33", "~"))
+}
+
+/// Values of an object that comes or goes, without those that say nothing.
+pub(crate) fn values_of<'a>(object: &str, fields: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+    let prefix = format!("{object}.");
     let mut values = String::new();
-    for FieldChange { option, after, .. } in &change.fields {
-        let Some(value) = after.as_ref().filter(|value| !is_blank(value)) else { continue };
+    for (option, value) in fields.filter(|(_, value)| !is_blank(value)) {
         let separator = if values.is_empty() { "  " } else { ", " };
         match option.strip_prefix(&prefix) {
             Some(leaf) => write!(values, "{separator}{leaf} = {}", shown(Some(value))),
@@ -88,15 +92,30 @@ fn is_blank(value: &Value) -> bool {
 }
 
 fn shown(value: Option<&Value>) -> String {
-    let text = value.map_or_else(|| "none".to_owned(), Value::to_string);
-    if text.chars().count() <= MAX_VALUE_CHARS {
-        return text;
-    }
-    let start: String = text.chars().take(MAX_VALUE_CHARS).collect();
-    format!("{start}…")
+    shown_from(&in_full(value), 0)
 }
 
-const fn effect_name(effect: Effect) -> &'static str {
+/// Both values, from where they begin to differ if that would be cut off.
+fn shown_pair(before: Option<&Value>, after: Option<&Value>) -> (String, String) {
+    let (before, after) = (in_full(before), in_full(after));
+    let common = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
+    // Some words before the difference, so that its place can be found.
+    let start = if common < MAX_VALUE_CHARS { 0 } else { common - MAX_VALUE_CHARS / 3 };
+    (shown_from(&before, start), shown_from(&after, start))
+}
+
+fn in_full(value: Option<&Value>) -> String {
+    value.map_or_else(|| "none".to_owned(), Value::to_string)
+}
+
+fn shown_from(text: &str, start: usize) -> String {
+    let left = text.chars().count().saturating_sub(start);
+    let part: String = text.chars().skip(start).take(MAX_VALUE_CHARS).collect();
+    let (head, tail) = (if start > 0 { "…" } else { "" }, if left > MAX_VALUE_CHARS { "…" } else { "" });
+    format!("{head}{part}{tail}")
+}
+
+pub(crate) const fn effect_name(effect: Effect) -> &'static str {
     match effect {
         Effect::Live => "live",
         Effect::Segment => "segment",
