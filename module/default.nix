@@ -5,5 +5,6 @@
     ./options
     (import ./document.nix {renderFile = file: "${file}";})
     ./nixos.nix
+    ./reverse-proxy.nix
   ];
 }

@@ -5,7 +5,7 @@
   schema = builtins.fromJSON (builtins.readFile ../../schema/settings.schema.json);
 
   # The deliberate differences. About the host rather than the server, so not part of the document:
-  hostOptions = ["enable" "openFirewall" "settingsDocument"];
+  hostOptions = ["enable" "openFirewall" "reverseProxy" "settingsDocument"];
   # The document's own, set by no option:
   documentProperties = ["apiVersion"];
 
