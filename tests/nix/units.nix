@@ -1,130 +1,58 @@
-# The units of the NixOS module, rendered by the real unit code of nixpkgs around stand-ins for the rest of NixOS.
-# Gives the list of broken promises.
+# The units of the NixOS module, rendered by the real unit code of nixpkgs. Gives the list of broken promises.
 {nixpkgs}: let
-  lib = import (nixpkgs + "/lib");
-  hash = builtins.hashString "sha256";
+  machine = import ./machine.nix {inherit nixpkgs;};
+  inherit (machine) lib;
 
-  # Store paths are only compared here, so names made from the content will do.
-  pkgs = {
-    writeText = name: text: "/nix/store/${builtins.substring 0 32 (hash text)}-${name}";
-    runCommand = name: _: script: "/nix/store/${builtins.substring 0 32 (hash script)}-${name}";
-    stdenv = {
-      buildPlatform.canExecute = _: true;
-      hostPlatform = {};
-    };
-    coreutils = "/coreutils";
-    findutils = "/findutils";
-    gnugrep = "/gnugrep";
-    gnused = "/gnused";
-  };
+  base = machine.configure [./bare.nix];
+  changed = machine.configure [./everything.nix];
+  updated = machine.configure [./bare.nix {services.nixcast.package = machine.package "2";}];
 
-  evaluate = file: package:
-    lib.evalModules {
-      modules = [
-        ../../module
-        file
-        ({config, ...}: let
-          utils = import (nixpkgs + "/nixos/lib/utils.nix") {inherit lib config pkgs;};
-          anything = lib.mkOption {
-            type = lib.types.attrsOf lib.types.anything;
-            default = {};
-          };
-        in {
-          options = {
-            assertions = lib.mkOption {
-              type = lib.types.listOf lib.types.raw;
-              default = [];
-            };
-            warnings = lib.mkOption {
-              type = lib.types.listOf lib.types.str;
-              default = [];
-            };
-            environment.etc = anything;
-            environment.systemPackages = lib.mkOption {type = lib.types.raw;};
-            users.users = anything;
-            users.groups = anything;
-            networking.firewall.allowedTCPPorts = lib.mkOption {
-              type = lib.types.listOf lib.types.port;
-              default = [];
-            };
-            system.preSwitchChecks = anything;
-            systemd = {
-              package = lib.mkOption {
-                type = lib.types.raw;
-                default = "/systemd";
-              };
-              globalEnvironment = anything;
-              services = lib.mkOption {
-                type = utils.systemdUtils.types.services;
-                default = {};
-              };
-              rendered = lib.mkOption {type = lib.types.raw;};
-            };
-          };
-          config = {
-            _module.args = {inherit pkgs;};
-            services.nixcast.enable = true;
-            services.nixcast.package = package;
-            systemd.rendered =
-              lib.mapAttrs
-              (name: service:
-                # Older unit code takes the name beside the service, newer finds it inside.
-                let
-                  render = utils.systemdUtils.lib.serviceToUnit name;
-                in
-                  (
-                    if builtins.isFunction render
-                    then render service
-                    else utils.systemdUtils.lib.serviceToUnit service
-                  )
-                  .text)
-              config.systemd.services;
-          };
-        })
-      ];
-    };
-
-  package = version: {
-    type = "derivation";
-    name = "nixcast-${version}";
-    outPath = "/nix/store/00000000000000000000000000000000-nixcast-${version}";
-  };
-
-  base = evaluate ./bare.nix (package "1");
-  changed = evaluate ./everything.nix (package "1");
-  updated = evaluate ./bare.nix (package "2");
-
-  engine = evaluated: evaluated.config.systemd.rendered.nixcast-engine;
-  agent = evaluated: evaluated.config.systemd.rendered.nixcast-agent;
-  without = prefix: text:
-    lib.concatStringsSep "\n" (lib.filter (line: !lib.hasPrefix prefix line) (lib.splitString "\n" text));
-  untriggered = evaluated: without "X-Reload-Triggers=" (agent evaluated);
+  lines = text: lib.filter (line: line != "") (lib.splitString "\n" text);
+  unit = name: config: config.systemd.rendered."${name}.service";
+  engine = unit "nixcast-engine";
+  agent = unit "nixcast-agent";
+  untriggered = config: lib.filter (line: !lib.hasPrefix "X-Reload-Triggers=" line) (lines (agent config));
 
   expect = promise: holds: lib.optional (!holds) promise;
-  has = evaluated: line: lib.elem line (lib.splitString "\n" (agent evaluated));
-  ports = evaluated: evaluated.config.networking.firewall.allowedTCPPorts;
-  source = evaluated: evaluated.config.environment.etc."nixcast/settings.json".source;
+  has = text: line: lib.elem line (lines text);
+  hasAll = text: lib.all (has text);
+  mentions = part: lib.any (lib.hasInfix part) [(engine changed) (agent changed)];
+  ports = config: config.networking.firewall.allowedTCPPorts;
+  source = config: config.environment.etc."nixcast/settings.json".source;
 in
-  expect "there are exactly two units" (lib.attrNames base.config.systemd.rendered == ["nixcast-agent" "nixcast-engine"])
+  expect "there are exactly two units" (lib.attrNames base.systemd.rendered == ["nixcast-agent.service" "nixcast-engine.service"])
   ++ expect "changing every setting leaves the engine's unit as it is" (engine base == engine changed)
   ++ expect "changing every setting changes the agent's unit in its reload trigger alone" (untriggered base == untriggered changed)
   ++ expect "changing settings reloads the agent" (agent base != agent changed)
-  ++ expect "the reload trigger is the document" (has base "X-Reload-Triggers=${source base}")
-  ++ expect "no unit has a restart trigger"
-  (!lib.hasInfix "X-Restart-Triggers" (engine changed) && !lib.hasInfix "X-Restart-Triggers" (agent changed))
+  ++ expect "the reload trigger is the document" (has (agent base) "X-Reload-Triggers=${source base}")
+  ++ expect "no unit has a restart trigger" (!mentions "X-Restart-Triggers")
   ++ expect "a new package restarts both" (engine base != engine updated && untriggered base != untriggered updated)
-  ++ expect "units are restarted in one job" (lib.all (lib.hasInfix "X-StopIfChanged=false") [(engine base) (agent base)])
-  ++ expect "the agent has no network" (has base "PrivateNetwork=true" && has base "RestrictAddressFamilies=AF_UNIX")
-  ++ expect "no secret is named in a unit"
-  (!lib.hasInfix "/run/secrets" (engine changed) && !lib.hasInfix "/run/secrets" (agent changed))
+  ++ expect "units are restarted in one job" (lib.all (text: has text "X-StopIfChanged=false") [(engine base) (agent base)])
+  # Whoever has /etc or something below it mounted keeps the old one when /etc is an overlay that is replaced.
+  ++ expect "no unit pins an old /etc"
+  (!lib.any mentions ["ConfigurationDirectory=" "BindPaths=" "BindReadOnlyPaths=" "ReadOnlyPaths=" "ReadWritePaths=" "InaccessiblePaths="])
+  ++ expect "the engine's user is made up at start, in a group that the agent shares"
+  (hasAll (engine base) ["DynamicUser=true" "User=nixcast-engine" "Group=nixcast"]
+    && has (agent base) "SupplementaryGroups=nixcast"
+    && base.users.groups ? nixcast
+    && !(base.users.users ? nixcast-engine)
+    && !(base.users.groups ? nixcast-engine))
+  ++ expect "the engine may bind low ports and nothing else that is root's"
+  (hasAll (engine base) ["AmbientCapabilities=CAP_NET_BIND_SERVICE" "CapabilityBoundingSet=CAP_NET_BIND_SERVICE"])
+  ++ expect "the engine's folders are closed to strangers"
+  (hasAll (engine base) ["RuntimeDirectory=nixcast" "RuntimeDirectoryMode=0750" "StateDirectory=nixcast" "StateDirectoryMode=0700"])
+  ++ expect "the agent has no network" (hasAll (agent base) ["PrivateNetwork=true" "RestrictAddressFamilies=AF_UNIX"])
+  ++ expect "the agent may read every file and nothing else that is root's"
+  (hasAll (agent base) ["AmbientCapabilities=CAP_DAC_READ_SEARCH" "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"])
+  ++ expect "no secret is named in a unit" (!mentions "/run/secrets")
   ++ expect "the firewall is closed unless asked for" (ports base == [])
   ++ expect "a page for this machine alone is not opened" (ports changed == [11935])
   ++ expect "the document is the same as without NixOS"
-  (base.config.services.nixcast.settingsDocument
+  (base.services.nixcast.settingsDocument
     == import ../../module/eval.nix {
       inherit nixpkgs;
       file = ./bare.nix;
     })
   ++ expect "nobody can publish without a key, and is told so"
-  ((evaluate {} (package "1")).config.warnings == ["services.nixcast.streamKeys: no key is enabled, so nobody can publish"])
-  ++ expect "no assertion fails" (lib.all (entry: entry.assertion) (base.config.assertions ++ changed.config.assertions))
+  ((machine.configure []).warnings == ["services.nixcast.streamKeys: no key is enabled, so nobody can publish"])
+  ++ expect "no assertion fails" (lib.all (entry: entry.assertion) (base.assertions ++ changed.assertions))
