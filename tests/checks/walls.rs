@@ -9,7 +9,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("nixcast-schema", &["tokio", "axum", "ffmpeg-next", "nixcast-core"]),
     ("nixcast-core", &["tokio", "axum", "ffmpeg-next", "nixcast-media", "nixcast-engine"]),
     ("nixcast-media", &["tokio", "axum", "sqlx", "nixcast-core", "nixcast-engine"]),
-    ("nixcast-engine", &["ffmpeg-next", "notify", "nixcast-reconciler"]),
+    ("nixcast-engine", &["ffmpeg-next", "inotify", "nixcast-reconciler"]),
     ("nixcast-reconciler", &["ffmpeg-next", "axum", "sqlx", "nixcast-engine", "nixcast-media"]),
 ];
 
