@@ -16,8 +16,9 @@
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
-    inherit (cfg) http rtmp reconcile;
+    inherit (cfg) publicUrl http rtmp admin metrics reconcile;
     streamKeys = lib.attrValues cfg.streamKeys;
+    webhooks = lib.attrValues cfg.webhooks;
     instance =
       cfg.instance
       // {
@@ -43,6 +44,22 @@
       })
       ["width" "height" "framerate"])
     (lib.attrValues cfg.video.variants);
+
+  barePublicUrl =
+    lib.optional (cfg.publicUrl != null)
+    {
+      assertion = builtins.match ".*[?#].*|.*/" cfg.publicUrl == null;
+      message = "${option ["publicUrl"]}: is not a bare address; leave out \"?\", \"#\" and a slash at the end";
+    };
+
+  silentWebhooks =
+    map (webhook: {
+      assertion = webhook.events != [] && lib.unique webhook.events == webhook.events;
+      message =
+        "${option ["webhooks" webhook.name "events"]}: is empty or names an event twice; name each event once, "
+        + "or turn the webhook off with enable";
+    })
+    (lib.attrValues cfg.webhooks);
 
   sameCase = what: names:
     map
@@ -82,6 +99,9 @@ in {
         }
       ]
       ++ passthroughProblems
+      ++ barePublicUrl
+      ++ silentWebhooks
+      ++ sameCase ["webhooks"] (lib.attrNames cfg.webhooks)
       ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
       ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));
 

@@ -87,6 +87,13 @@ in rec {
     }
     (value: builtins.match "[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*" value != null);
 
+  network =
+    narrowed types.str "IP address or network in CIDR notation" {
+      type = "string";
+      format = "network";
+    }
+    (value: builtins.match "([0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)(/[0-9]{1,3})?" value != null);
+
   webAddress =
     narrowed types.str "web address that starts with https:// or http://" {
       type = "string";

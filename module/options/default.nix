@@ -1,12 +1,16 @@
 # Every setting of the server, one file per area. Evaluates without NixOS.
 {
   imports = [
+    ./admin.nix
     ./http.nix
     ./instance.nix
+    ./metrics.nix
+    ./public-url.nix
     ./reconcile.nix
     ./rtmp.nix
     ./service.nix
     ./stream-keys.nix
     ./video.nix
+    ./webhooks.nix
   ];
 }

@@ -23,5 +23,16 @@ in {
         TCP port of the page and the video. A change opens the new listener before the old one closes.
       '';
     };
+
+    trustedProxies = lib.mkOption {
+      type = types.listOf 64 types.network;
+      default = ["127.0.0.0/8" "::1/128"];
+      example = ["10.0.0.0/8" "fd00::/8"];
+      description = ''
+        Networks whose word about a viewer's address (the header `X-Forwarded-For`) is believed: those of the reverse
+        proxies in front. The default suits a proxy on the same machine. Whoever else sends the header is taken for
+        what they connect from.
+      '';
+    };
   };
 }

@@ -18,6 +18,8 @@ pub(crate) fn cross_check(document: &Value, found: &mut Found) {
     listeners(document, &root, found);
     stream_keys(&document["streamKeys"], &root.name("streamKeys"), found);
     instance(&document["instance"], &root.name("instance"), found);
+    public_url(&document["publicUrl"], &root.name("publicUrl"), found);
+    webhooks(&document["webhooks"], &root.name("webhooks"), found);
     ladder(&document["video"]["variants"], &root.name("video").name("variants"), found);
 }
 
@@ -66,6 +68,34 @@ fn instance(instance: &Value, at: &Path, found: &mut Found) {
     }
     for (index, handle) in entries(&instance["socialHandles"]) {
         single_line(&handle["platform"], &at.name("socialHandles").index(index).name("platform"), found);
+    }
+    for (index, action) in entries(&instance["externalActions"]) {
+        single_line(&action["title"], &at.name("externalActions").index(index).name("title"), found);
+    }
+}
+
+/// Paths are appended to it.
+fn public_url(url: &Value, at: &Path, found: &mut Found) {
+    if url.as_str().is_some_and(|url| url.contains(['?', '#']) || url.ends_with('/')) {
+        found.add(at, "is not a bare address", "leave out \"?\", \"#\" and a slash at the end");
+    }
+}
+
+fn webhooks(webhooks: &Value, at: &Path, found: &mut Found) {
+    duplicate_names(webhooks, at, "webhook", found);
+    for (index, webhook) in entries(webhooks) {
+        let place = at.entry(index, webhook["name"].as_str()).name("events");
+        let Some(events) = webhook["events"].as_array() else { continue };
+        if events.is_empty() {
+            found.add(
+                &place,
+                "is empty, so nothing is ever sent",
+                "name an event, or turn the webhook off with enable",
+            );
+        }
+        for (index, event) in events.iter().enumerate().filter(|(index, event)| events[..*index].contains(event)) {
+            found.add(&place.index(index), format!("{event} is there twice"), "remove one of the two");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::settings::{Effect, Settings};
 
 /// The JSON Schema (draft 2020-12) of a settings document. Besides the standard keywords a leaf carries `x-effect`,
-/// and `format` takes the values `name`, `ip`, `secret-path`, `absolute-path`, `date-time`, `web-url` and `colour`.
+/// and `format` takes the values `name`, `ip`, `secret-path`, `absolute-path`, `date-time`, `web-url`, `colour` and `network`.
 #[must_use]
 pub fn json_schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();

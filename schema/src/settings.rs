@@ -27,16 +27,27 @@ pub struct Settings {
     /// Version of the document's shape; always "nixcast/v1".
     #[schemars(extend("x-effect" = "live", "const" = "nixcast/v1"))]
     pub api_version: String,
+    /// Address under which viewers reach the page from outside, for previews of links and for webhooks, without a
+    /// slash at its end; null: unknown, and previews have no picture.
+    #[schemars(extend("x-effect" = "live", "format" = "web-url"))]
+    pub public_url: Option<String>,
     /// Where viewers connect.
     pub http: Http,
     /// Where publishers connect.
     pub rtmp: Rtmp,
     /// Who may publish, ordered by name.
     pub stream_keys: Vec<StreamKey>,
+    /// Who may read what viewers may not.
+    pub admin: Admin,
     /// What the page says and looks like.
     pub instance: Instance,
     /// How the picture is encoded and cut.
     pub video: Video,
+    /// Who is told what happens, ordered by name. At most 32.
+    #[schemars(length(max = 32))]
+    pub webhooks: Vec<Webhook>,
+    /// Figures for a monitoring system.
+    pub metrics: Metrics,
     /// How the agent keeps the engine at the declared settings.
     pub reconcile: Reconcile,
 }
@@ -51,7 +62,16 @@ pub struct Http {
     /// TCP port of the page and the video, 1 to 65535.
     #[schemars(range(min = 1, max = 65535), extend("x-effect" = "rebind"))]
     pub port: u16,
+    /// Networks whose word about a client's address ("X-Forwarded-For") is believed: the reverse proxies. At most 64.
+    #[schemars(length(max = 64), extend("x-effect" = "live"))]
+    pub trusted_proxies: Vec<Network>,
 }
+
+/// A network in CIDR notation such as "10.0.0.0/8", or a single IP address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("format" = "network"))]
+pub struct Network(pub String);
 
 /// Where publishers connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -105,9 +125,35 @@ pub struct Instance {
     /// Links to the instance's other places; at most 32.
     #[schemars(length(max = 32))]
     pub social_handles: Vec<SocialHandle>,
-    /// What the page says while nobody publishes, at most 2500 characters.
+    /// What the page says while nobody publishes, in Markdown, at most 2500 characters.
     #[schemars(length(max = 2500), extend("x-effect" = "live"))]
     pub offline_message: String,
+    /// Text below the player in Markdown, at most 50000 characters. What could run or load something from elsewhere is
+    /// left out.
+    #[schemars(length(max = 50000), extend("x-effect" = "live"))]
+    pub page_content: String,
+    /// Style sheet added to the page's own, at most 100000 characters.
+    #[schemars(length(max = 100_000), extend("x-effect" = "live"))]
+    pub custom_css: String,
+    /// Script run in the page under its content security policy, at most 100000 characters.
+    #[schemars(length(max = 100_000), extend("x-effect" = "live"))]
+    pub custom_javascript: String,
+    /// Buttons that lead elsewhere; at most 16.
+    #[schemars(length(max = 16))]
+    pub external_actions: Vec<ExternalAction>,
+    /// Whether search engines may list the page.
+    #[schemars(extend("x-effect" = "live"))]
+    pub search_indexing: bool,
+    /// Whether viewers are told how many they are.
+    #[schemars(extend("x-effect" = "live"))]
+    pub show_viewer_count: bool,
+    /// When the player starts by itself: "off", "always" (without sound where the browser wants it so) or "soundOnly"
+    /// (only where the browser allows sound).
+    #[schemars(extend("x-effect" = "live"))]
+    pub autoplay: Autoplay,
+    /// Whether the stream is not for everyone: the page says so and tells search engines.
+    #[schemars(extend("x-effect" = "live"))]
+    pub nsfw: bool,
     /// Colours of the page.
     pub theme: Theme,
 }
@@ -146,6 +192,97 @@ pub struct Theme {
     /// Text on the accent colour.
     #[schemars(extend("x-effect" = "live", "format" = "colour"))]
     pub accent_text: Option<String>,
+    /// Radius of rounded corners in CSS pixels, 0 to 40; null: the page's own.
+    #[schemars(range(min = 0, max = 40), extend("x-effect" = "live"))]
+    pub corner_radius: Option<u8>,
+}
+
+/// A button of the page that leads somewhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalAction {
+    /// Text of the button, 1 to 60 characters.
+    #[schemars(length(min = 1, max = 60), extend("x-effect" = "live"))]
+    pub title: String,
+    /// What it leads to, http or https.
+    #[schemars(extend("x-effect" = "live", "format" = "web-url"))]
+    pub url: String,
+    /// What happens there, shown with the button; at most 200 characters.
+    #[schemars(length(max = 200), extend("x-effect" = "live"))]
+    pub description: String,
+    /// Colour of the button, "#rrggbb" or "#rrggbbaa"; null: the accent colour.
+    #[schemars(extend("x-effect" = "live", "format" = "colour"))]
+    pub colour: Option<String>,
+    /// Whether a click opens another tab; otherwise the address is shown inside the page, over the picture.
+    #[schemars(extend("x-effect" = "live"))]
+    pub open_externally: bool,
+}
+
+/// When the player starts by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub enum Autoplay {
+    Off,
+    #[default]
+    Always,
+    SoundOnly,
+}
+
+/// Who may read what viewers may not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Admin {
+    /// Name to log in with: 1 to 64 letters, digits, ".", "_" or "-".
+    #[schemars(length(min = 1, max = 64), extend("x-effect" = "live", "format" = "name"))]
+    pub user: String,
+    /// Absolute path, outside the Nix store, of the file that holds the password or its argon2id hash; null: nobody
+    /// can log in.
+    #[schemars(extend("x-effect" = "live", "format" = "secret-path"))]
+    pub password_file: Option<String>,
+}
+
+/// A web address that is told what happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Webhook {
+    /// Name by which status and logs speak of this webhook: 1 to 64 letters, digits, ".", "_" or "-".
+    #[schemars(length(min = 1, max = 64), extend("x-effect" = "live", "format" = "name"))]
+    pub name: String,
+    /// Whether the address is told anything.
+    #[schemars(extend("x-effect" = "live"))]
+    pub enable: bool,
+    /// Where events are sent by POST, http or https. The address is no secret: everyone on the machine can read it.
+    #[schemars(extend("x-effect" = "live", "format" = "web-url"))]
+    pub url: String,
+    /// Which events are sent: "STREAM_STARTED" when a broadcast went on air, "STREAM_STOPPED" when it ended.
+    #[schemars(length(max = 16), extend("x-effect" = "live"))]
+    pub events: Vec<WebhookEvent>,
+    /// Absolute path, outside the Nix store, of the file that holds the secret with which each message is signed
+    /// (HMAC-SHA-256); null: messages are not signed.
+    #[schemars(extend("x-effect" = "live", "format" = "secret-path"))]
+    pub secret_file: Option<String>,
+}
+
+/// What a webhook can be told; the names are Owncast's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+pub enum WebhookEvent {
+    StreamStarted,
+    StreamStopped,
+}
+
+/// Figures for a monitoring system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether "/metrics" answers, in the text format of Prometheus.
+    #[schemars(extend("x-effect" = "live"))]
+    pub enable: bool,
+    /// Networks that may read them, trusted proxies looked through. At most 64.
+    #[schemars(length(max = 64), extend("x-effect" = "live"))]
+    pub allow_from: Vec<Network>,
 }
 
 /// How the picture is encoded and cut.
@@ -257,14 +394,18 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             api_version: API_VERSION.to_owned(),
-            http: Http { address: "127.0.0.1".to_owned(), port: 8080 },
+            public_url: None,
+            http: Http { address: "127.0.0.1".to_owned(), port: 8080, trusted_proxies: Network::loopback() },
             rtmp: Rtmp { address: "::".to_owned(), port: 1935 },
             stream_keys: Vec::new(),
+            admin: Admin { user: "admin".to_owned(), password_file: None },
             instance: Instance::default(),
             video: Video {
                 latency_level: 2,
                 variants: vec![Variant { passthrough: true, ..Variant::named("source") }],
             },
+            webhooks: Vec::new(),
+            metrics: Metrics { enable: false, allow_from: Network::loopback() },
             reconcile: Reconcile { interval_seconds: 30, timeout_seconds: 60, on_drift: OnDrift::Heal },
         }
     }
@@ -279,9 +420,28 @@ impl Default for Instance {
             tags: Vec::new(),
             social_handles: Vec::new(),
             offline_message: String::new(),
+            page_content: String::new(),
+            custom_css: String::new(),
+            custom_javascript: String::new(),
+            external_actions: Vec::new(),
+            search_indexing: true,
+            show_viewer_count: true,
+            autoplay: Autoplay::default(),
+            nsfw: false,
             theme: Theme::default(),
         }
     }
+}
+
+impl Network {
+    /// This machine: whoever connects from here has been let in by its operator.
+    fn loopback() -> Vec<Self> {
+        ["127.0.0.0/8", "::1/128"].map(|network| Self(network.to_owned())).into()
+    }
+}
+
+impl WebhookEvent {
+    pub const ALL: [Self; 2] = [Self::StreamStarted, Self::StreamStopped];
 }
 
 impl Variant {

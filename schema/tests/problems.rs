@@ -142,3 +142,30 @@ fn a_report_has_an_end() {
     assert_eq!(problems.as_slice().len(), 101);
     assert!(problems.to_string().ends_with("; mend the listed ones first"));
 }
+
+#[test]
+fn webhooks_and_addresses_that_could_not_work_are_refused() {
+    let webhook = |name: &str, events: Value| json!({ "name": name, "enable": true, "url": "https://a.example", "events": events, "secretFile": null });
+    check(
+        &[
+            ("/publicUrl", json!("https://live.example/")),
+            ("/http/trustedProxies", json!(["10.0.0.0/8", "proxy"])),
+            (
+                "/webhooks",
+                json!([
+                    webhook("a", json!([])),
+                    webhook("A", json!(["STREAM_STARTED", "STREAM_STARTED"])),
+                    webhook("b", json!(["STREAM_PAUSED"])),
+                ]),
+            ),
+        ],
+        &[
+            "services.nixcast.http.trustedProxies.[1]: \"proxy\" is not a network",
+            "services.nixcast.webhooks.b.events.[0]: \"STREAM_PAUSED\" is not one of the choices",
+            "services.nixcast.publicUrl: is not a bare address",
+            "services.nixcast.webhooks.A: differs from \"a\" only in upper and lower case",
+            "services.nixcast.webhooks.a.events: is empty, so nothing is ever sent",
+            "services.nixcast.webhooks.A.events.[1]: \"STREAM_STARTED\" is there twice",
+        ],
+    );
+}

@@ -7,6 +7,27 @@
     http = {
       address = "::1";
       port = 8443;
+      trustedProxies = ["192.0.2.1" "2001:db8::/32"];
+    };
+    publicUrl = "https://stage.example/live";
+    admin = {
+      user = "operator";
+      passwordFile = "/run/secrets/admin";
+    };
+    metrics = {
+      enable = true;
+      allowFrom = ["10.0.0.0/8"];
+    };
+    webhooks = {
+      bot = {
+        url = "https://bot.example/nixcast";
+        events = ["STREAM_STOPPED"];
+        secretFile = "/run/secrets/bot";
+      };
+      light = {
+        enable = false;
+        url = "http://192.0.2.20:8000/on-air";
+      };
     };
     rtmp = {
       address = "192.0.2.10";
@@ -43,7 +64,28 @@
         mutedText = "#bbbbbb";
         accent = "#7ebae4";
         accentText = "#00000080";
+        cornerRadius = 0;
       };
+      pageContent = "# Programme\n\n- 20:00 doors";
+      customCss = "h1 { letter-spacing: 0.05em; }";
+      customJavascript = "console.info('welcome');";
+      externalActions = [
+        {
+          title = "Donate";
+          url = "https://give.example";
+        }
+        {
+          title = "Questions";
+          url = "https://ask.example/stage";
+          description = "Ask the speaker";
+          colour = "#7ebae4";
+          openExternally = false;
+        }
+      ];
+      searchIndexing = false;
+      showViewerCount = false;
+      autoplay = "soundOnly";
+      nsfw = true;
     };
     video = {
       latencyLevel = 0;

@@ -9,8 +9,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use nixcast_schema::{Effect, Preset, SocialHandle, Theme};
+use nixcast_schema::{Autoplay, Effect, ExternalAction, Network, Preset, SocialHandle, Theme, WebhookEvent};
 use serde::{Deserialize, Serialize};
+
+use crate::webhooks::SigningSecret;
 
 /// Longest line either side accepts: a 2 MiB logo in base64 or as hex is the largest thing sent.
 pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
@@ -50,10 +52,14 @@ pub enum Listener {
 #[serde(rename_all = "camelCase")]
 pub enum ObjectId {
     Listener(Listener),
+    TrustedProxies,
     StreamKey(String),
+    Admin,
     Page,
     Latency,
     Rung(String),
+    Webhook(String),
+    Metrics,
 }
 
 /// What the engine knows of a stream key: enough to compare, not enough to publish with.
@@ -71,16 +77,72 @@ pub struct KeyGrant {
 }
 
 /// Everything the page draws, resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
     pub name: String,
     pub summary: String,
     pub tags: Vec<String>,
     pub social_handles: Vec<SocialHandle>,
+    /// Markdown.
     pub offline_message: String,
     pub theme: Theme,
     pub logo: Option<LogoRef>,
+    /// Markdown.
+    pub page_content: String,
+    pub custom_css: String,
+    pub custom_javascript: String,
+    pub external_actions: Vec<ExternalAction>,
+    pub search_indexing: bool,
+    pub show_viewer_count: bool,
+    pub autoplay: Autoplay,
+    pub nsfw: bool,
+    /// Without a slash at its end.
+    pub public_url: Option<String>,
+}
+
+/// Who may log in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminGrant {
+    pub user: String,
+    /// argon2id, PHC string form. For [`crate::passwords::verify`].
+    pub password_hash: String,
+}
+
+impl std::fmt::Debug for AdminGrant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminGrant").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Whom to tell what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    pub enabled: bool,
+    pub url: String,
+    pub events: Vec<WebhookEvent>,
+    /// None: messages are not signed.
+    pub secret: Option<Fingerprint>,
+}
+
+/// What a signing secret is compared by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fingerprint {
+    /// 16 random bytes, lowercase hex.
+    pub salt: String,
+    /// HMAC-SHA-256 of the secret under the salt, lowercase hex.
+    pub hash: String,
+}
+
+/// Who may read the figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metrics {
+    pub enabled: bool,
+    pub allow_from: Vec<Network>,
 }
 
 /// Which picture is the logo. The bytes travel once, in [`Action::PutPage`].
@@ -129,10 +191,17 @@ pub struct Observed {
     /// The generation of the last apply this process performed; 0: none.
     pub generation: u64,
     pub listeners: BTreeMap<Listener, SocketAddr>,
+    /// None until the agent has spoken.
+    pub trusted_proxies: Option<Vec<Network>>,
     pub stream_keys: BTreeMap<String, KeyGrant>,
+    /// None: nobody can log in.
+    pub admin: Option<AdminGrant>,
     pub page: Option<Page>,
     pub latency_level: Option<u8>,
     pub ladder: BTreeMap<String, Rung>,
+    pub webhooks: BTreeMap<String, Webhook>,
+    /// None until the agent has spoken.
+    pub metrics: Option<Metrics>,
     /// Objects that were changed and whose change waits for a segment boundary of the running broadcast.
     pub pending: Vec<ObjectId>,
     pub broadcast: Option<BroadcastFacts>,
@@ -198,6 +267,9 @@ pub enum Action {
         listener: Listener,
         address: SocketAddr,
     },
+    SetTrustedProxies {
+        networks: Vec<Network>,
+    },
     #[serde(rename_all = "camelCase")]
     PutStreamKey {
         name: String,
@@ -205,6 +277,10 @@ pub enum Action {
     },
     RemoveStreamKey {
         name: String,
+    },
+    /// None: nobody can log in any more.
+    SetAdmin {
+        grant: Option<AdminGrant>,
     },
     /// `logo_bytes` (base64, standard alphabet, padded) is present when `page.logo` is.
     #[serde(rename_all = "camelCase")]
@@ -220,6 +296,19 @@ pub enum Action {
     },
     RemoveRung {
         name: String,
+    },
+    /// `signing_secret` is present when `webhook.secret` is, except where the engine holds that very secret already.
+    #[serde(rename_all = "camelCase")]
+    PutWebhook {
+        name: String,
+        webhook: Webhook,
+        signing_secret: Option<SigningSecret>,
+    },
+    RemoveWebhook {
+        name: String,
+    },
+    SetMetrics {
+        metrics: Metrics,
     },
 }
 

@@ -24,12 +24,12 @@ const SALT_BYTES: usize = 16;
 pub enum KeyError {
     #[error("is empty")]
     Empty,
-    #[error("holds {length} bytes; a stream key has at least {MIN_KEY_BYTES}")]
+    #[error("holds {length} bytes; at least {MIN_KEY_BYTES} are needed")]
     TooShort { length: usize },
-    #[error("holds {length} bytes; a stream key has at most {MAX_KEY_BYTES}")]
+    #[error("holds {length} bytes; at most {MAX_KEY_BYTES} are taken")]
     TooLong { length: usize },
     #[error(
-        "holds a blank, a line break or a character outside printable ASCII; a stream key is one word of letters, digits and signs"
+        "holds a blank, a line break or a character outside printable ASCII; it must be one word of letters, digits and signs"
     )]
     Unprintable,
 }
@@ -54,6 +54,11 @@ impl StreamKeySecret {
             return Err(KeyError::Unprintable);
         }
         Ok(Self(Zeroizing::new(key.to_vec())))
+    }
+
+    /// The key itself. Only what is signed with needs it, never a stream key.
+    pub(crate) fn clear(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("printable ASCII only")
     }
 
     /// HMAC-SHA-256 of the key under `salt`, lowercase hex: [`KeyGrant::hash`].
@@ -98,6 +103,10 @@ impl Salt {
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         from_hex(text).map(Self)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; SALT_BYTES] {
+        &self.0
     }
 
     /// As in [`KeyGrant::salt`].

@@ -4,6 +4,7 @@
 //! words, and what is wanted but not possible. It decides everything and performs nothing; the agent sends the steps,
 //! and plans again until there are none.
 
+mod access;
 mod change;
 mod desired;
 mod keys;
@@ -12,12 +13,13 @@ mod listeners;
 mod name;
 mod page;
 mod text;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
 
 pub use change::{Change, ChangeKind, FieldChange};
-pub use desired::{Desired, DesiredKey, DesiredLogo, Material, Picture};
+pub use desired::{Desired, DesiredAdmin, DesiredKey, DesiredLogo, DesiredWebhook, Material, Picture};
 pub use text::{Colour, render};
 pub(crate) use text::{effect_name, field_line, values_of};
 
@@ -50,9 +52,11 @@ pub struct Held {
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut plan = Plan { held: desired.held.clone(), ..Plan::default() };
     listeners::plan(desired, observed, &mut plan);
+    access::plan(desired, observed, &mut plan);
     keys::plan(desired, observed, &mut plan);
     page::plan(desired, observed, &mut plan);
     ladder::plan(desired, observed, &mut plan);
+    webhooks::plan(desired, observed, &mut plan);
     plan.steps.sort_by_key(|step| (step.phase, rank(&step.action)));
     plan
 }
@@ -78,9 +82,16 @@ impl Plan {
 fn rank(action: &Action) -> u8 {
     match action {
         Action::RemoveStreamKey { .. } => 0,
-        Action::PutStreamKey { .. } => 1,
+        Action::PutStreamKey { .. } | Action::SetAdmin { .. } => 1,
         Action::SetLatency { .. } => 2,
-        Action::Bind { .. } | Action::PutRung { .. } | Action::RemoveRung { .. } | Action::PutPage { .. } => 3,
+        Action::Bind { .. }
+        | Action::SetTrustedProxies { .. }
+        | Action::PutRung { .. }
+        | Action::RemoveRung { .. }
+        | Action::PutPage { .. }
+        | Action::PutWebhook { .. }
+        | Action::RemoveWebhook { .. }
+        | Action::SetMetrics { .. } => 3,
     }
 }
 
@@ -90,7 +101,9 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
     match object {
         ObjectId::Listener(_) => Effect::Rebind,
         ObjectId::StreamKey(_) => Effect::Session,
-        ObjectId::Page => Effect::Live,
+        ObjectId::TrustedProxies | ObjectId::Admin | ObjectId::Page | ObjectId::Webhook(_) | ObjectId::Metrics => {
+            Effect::Live
+        }
         ObjectId::Latency | ObjectId::Rung(_) => Effect::Segment,
     }
 }

@@ -15,8 +15,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use nixcast_core::control::{
-    Action, Listener, MAX_LINE_BYTES, Observed, Outcome, OutcomeResult, Request, Response, Step,
+    Action, Listener, MAX_LINE_BYTES, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
 };
+use nixcast_core::webhooks::SigningSecret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -98,10 +99,14 @@ impl Control {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: self.generation,
             listeners: self.ports.iter().map(|(listener, port)| (*listener, port.address())).collect(),
+            trusted_proxies: declared.trusted_proxies.clone(),
             stream_keys: declared.stream_keys.clone(),
+            admin: declared.admin.clone(),
             page: declared.page.clone(),
             latency_level: declared.latency_level,
             ladder: declared.ladder.clone(),
+            webhooks: declared.webhooks.clone(),
+            metrics: declared.metrics.clone(),
             pending: facts.pending,
             broadcast: facts.broadcast,
             conditions: facts.conditions,
@@ -208,6 +213,16 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
             declared.page = Some(page);
             declared.logo = logo;
         }
+        Action::SetTrustedProxies { networks } => declared.trusted_proxies = Some(networks),
+        Action::SetAdmin { grant } => declared.admin = grant,
+        Action::SetMetrics { metrics } => declared.metrics = Some(metrics),
+        Action::PutWebhook { name, webhook, signing_secret } => {
+            return put_webhook(declared, name, webhook, signing_secret);
+        }
+        Action::RemoveWebhook { name } => {
+            declared.webhooks.remove(&name);
+            declared.signing_secrets.remove(&name);
+        }
         Action::SetLatency { level } => declared.latency_level = Some(level),
         Action::PutRung { rung } => {
             declared.ladder.insert(rung.name.clone(), rung);
@@ -217,6 +232,24 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
         }
         Action::Bind { .. } => {}
     }
+    OutcomeResult::Applied
+}
+
+/// A secret that does not come along is the one held already.
+fn put_webhook(
+    declared: &mut Declared,
+    name: String,
+    webhook: Webhook,
+    signing_secret: Option<SigningSecret>,
+) -> OutcomeResult {
+    let held = declared.webhooks.get(&name).and_then(|held| held.secret.as_ref());
+    match (&webhook.secret, signing_secret) {
+        (None, _) => drop(declared.signing_secrets.remove(&name)),
+        (Some(_), Some(secret)) => drop(declared.signing_secrets.insert(name.clone(), secret)),
+        (wanted, None) if held == wanted.as_ref() => {}
+        (Some(_), None) => return OutcomeResult::Held { reason: "its signing secret did not come along".to_owned() },
+    }
+    declared.webhooks.insert(name, webhook);
     OutcomeResult::Applied
 }
 

@@ -6,19 +6,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nixcast_core::control::{KeyGrant, Page, Rung};
+use nixcast_core::control::{AdminGrant, KeyGrant, Metrics, Page, Rung, Webhook};
 use nixcast_core::ladder::LatencyLevel;
+use nixcast_core::webhooks::SigningSecret;
+use nixcast_schema::Network;
 
 /// A snapshot of everything declared, resolved.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Declared {
+    /// None until the agent has spoken for the first time.
+    pub(crate) trusted_proxies: Option<Vec<Network>>,
     pub(crate) stream_keys: BTreeMap<String, KeyGrant>,
+    pub(crate) admin: Option<AdminGrant>,
     pub(crate) page: Option<Page>,
     /// Bytes of `page.logo`.
     pub(crate) logo: Option<Bytes>,
     /// 0 to 4; none until the agent has spoken for the first time.
     pub(crate) latency_level: Option<u8>,
     pub(crate) ladder: BTreeMap<String, Rung>,
+    pub(crate) webhooks: BTreeMap<String, Webhook>,
+    /// Of those webhooks that have one.
+    pub(crate) signing_secrets: BTreeMap<String, SigningSecret>,
+    pub(crate) metrics: Option<Metrics>,
 }
 
 impl Declared {

@@ -239,11 +239,9 @@ impl Agent {
     }
 
     fn follow_files(&mut self) {
-        let settings = self.acceptance.accepted().map(|(_, document)| &document.settings);
-        let keys = settings.iter().flat_map(|settings| &settings.stream_keys).map(|key| key.key_file.as_str());
-        let logo = settings.iter().filter_map(|settings| settings.instance.logo.as_deref());
-        let material = keys.chain(logo).map(std::path::Path::new);
-        self.hints.follow(self.reading.files().chain(material));
+        let accepted = self.acceptance.accepted().map(|(_, document)| &document.settings);
+        let material: Vec<PathBuf> = accepted.into_iter().flat_map(crate::material::files).collect();
+        self.hints.follow(self.reading.files().chain(material.iter().map(PathBuf::as_path)));
     }
 
     fn publish_status(&mut self) {

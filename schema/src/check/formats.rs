@@ -18,6 +18,7 @@ pub(super) fn fault(format: &str, text: &str) -> Option<Fault> {
         "date-time" => date_time(text),
         "web-url" => web_url(text),
         "colour" => colour(text),
+        "network" => network(text),
         _ => None,
     }
 }
@@ -25,7 +26,8 @@ pub(super) fn fault(format: &str, text: &str) -> Option<Fault> {
 /// Whether [`fault`] checks this format; the integer formats are bounds in other words.
 #[cfg(test)]
 pub(super) fn is_known(format: &str) -> bool {
-    const TEXTS: [&str; 7] = ["name", "ip", "secret-path", "absolute-path", "date-time", "web-url", "colour"];
+    const TEXTS: [&str; 8] =
+        ["name", "ip", "secret-path", "absolute-path", "date-time", "web-url", "colour", "network"];
     TEXTS.contains(&format) || format.starts_with("uint")
 }
 
@@ -143,6 +145,14 @@ fn colour(text: &str) -> Option<Fault> {
     told(text, "a colour", "write \"#rrggbb\" or \"#rrggbbaa\" with hexadecimal digits, for example \"#7ebae4\"")
 }
 
+/// A single address counts as a network of one.
+fn network(text: &str) -> Option<Fault> {
+    if text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok() {
+        return None;
+    }
+    told(text, "a network", "write an IP address or a network such as \"10.0.0.0/8\" or \"fd00::/8\"")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +216,11 @@ mod tests {
                 "https://a:99999/",
                 "https://[zz]/",
             ],
+        );
+        check(
+            "network",
+            &["10.0.0.0/8", "::1", "fd00::/8", "192.0.2.7", "0.0.0.0/0"],
+            &["", "10.0.0.0/33", "10.0.0/8", "::/129", "localhost", "10.0.0.0/", "10.0.0.0/-1", "[::1]/128"],
         );
         check("colour", &["#7ebae4", "#7EBAE4ff"], &["", "red", "#fff", "#7ebae", "#ggeeff", "7ebae4"]);
     }

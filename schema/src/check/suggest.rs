@@ -1,27 +1,19 @@
 //! What an operator probably meant.
 
 /// Options other servers or later versions have. Saying so spares the operator the hunt for a typo.
-const NOT_IN_THIS_VERSION: [&str; 32] = [
+const NOT_IN_THIS_VERSION: [&str; 23] = [
     "accessLog",
-    "admin",
     "audioPassthrough",
     "captions",
     "cdn",
     "channels",
     "chat",
     "codec",
-    "customCss",
-    "customJavascript",
     "directory",
     "dvr",
-    "externalActions",
     "federation",
     "ingest",
-    "metrics",
-    "nsfw",
-    "pageContent",
     "plugins",
-    "publicUrl",
     "record",
     "recording",
     "reverseProxy",
@@ -31,7 +23,6 @@ const NOT_IN_THIS_VERSION: [&str; 32] = [
     "thumbnails",
     "tls",
     "transcription",
-    "webhooks",
     "whep",
     "whip",
 ];

@@ -6,23 +6,30 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use nixcast_schema::{Instance, Settings, StreamKey, Variant, Video};
+use nixcast_schema::{Admin, Instance, Network, Settings, StreamKey, Variant, Video, WebhookEvent};
 
 use super::Held;
-use crate::control::{Encode, Listener, LogoRef, ObjectId, Page, Rung};
+use crate::control::{Encode, Listener, LogoRef, Metrics, ObjectId, Page, Rung};
 use crate::keys::{Salt, StreamKeySecret};
+use crate::passwords::AdminPassword;
+use crate::webhooks::SigningSecret;
 
 /// Everything declared, comparable with an `Observed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
     pub listeners: BTreeMap<Listener, SocketAddr>,
+    pub trusted_proxies: Vec<Network>,
     pub stream_keys: BTreeMap<String, DesiredKey>,
+    /// None: nobody is to log in.
+    pub admin: Option<DesiredAdmin>,
     /// `logo` is empty here; `self.logo` decides it.
     pub page: Page,
     pub logo: DesiredLogo,
     pub latency_level: u8,
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
+    pub webhooks: BTreeMap<String, DesiredWebhook>,
+    pub metrics: Metrics,
     /// Objects that could not even be resolved.
     pub held: Vec<Held>,
 }
@@ -42,9 +49,33 @@ pub struct DesiredKey {
     pub fresh_salt: Salt,
 }
 
-/// The page's picture.
+/// The declared admin.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredAdmin {
+    pub user: String,
+    /// The password, or why there is none right now.
+    pub password: Result<AdminPassword, String>,
+    /// Salt for a new hash, should one be needed.
+    pub fresh_salt: Salt,
+}
+
+/// A declared webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredWebhook {
+    pub enabled: bool,
+    pub url: String,
+    pub events: Vec<WebhookEvent>,
+    /// None: messages are not signed.
+    pub secret: Option<DesiredSecret>,
+}
+
+/// A declared signing secret, or why there is none right now; and the salt for a new fingerprint.
+pub(crate) type DesiredSecret = (Result<SigningSecret, String>, Salt);
+
+/// The page's picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DesiredLogo {
+    #[default]
     BuiltIn,
     Picture(Picture),
     /// Declared, but not readable right now; the picture shown last stays if it is still at hand.
@@ -63,10 +94,14 @@ pub struct Picture {
 }
 
 /// What the agent found behind the document's paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Material {
     /// By name of the stream key: its secret or why it cannot be had, and a fresh salt.
     pub keys: BTreeMap<String, (Result<StreamKeySecret, String>, Salt)>,
+    /// Present if a password is declared.
+    pub admin: Option<(Result<AdminPassword, String>, Salt)>,
+    /// By name of the webhook, where a secret is declared.
+    pub webhooks: BTreeMap<String, DesiredSecret>,
     pub logo: DesiredLogo,
 }
 
@@ -74,7 +109,19 @@ impl Desired {
     /// Resolves a parsed document.
     #[must_use]
     pub fn resolve(settings: &Settings, material: &Material) -> Self {
-        let Settings { api_version: _, http, rtmp, stream_keys, instance, video, reconcile: _ } = settings;
+        let Settings {
+            api_version: _,
+            public_url,
+            http,
+            rtmp,
+            stream_keys,
+            admin,
+            instance,
+            video,
+            webhooks,
+            metrics,
+            reconcile: _,
+        } = settings;
         let mut held = Vec::new();
         let mut listeners = BTreeMap::new();
         for (listener, address, port) in
@@ -91,10 +138,17 @@ impl Desired {
         Self {
             listeners,
             stream_keys: stream_keys.iter().map(|key| (key.name.clone(), DesiredKey::resolve(key, material))).collect(),
-            page: page(instance),
+            trusted_proxies: http.trusted_proxies.clone(),
+            admin: desired_admin(admin, material),
+            page: page(instance, public_url.clone()),
             logo: material.logo.clone(),
             latency_level: video.latency_level,
             ladder: ladder(video),
+            webhooks: webhooks
+                .iter()
+                .map(|webhook| (webhook.name.clone(), desired_webhook(webhook, material)))
+                .collect(),
+            metrics: Metrics { enabled: metrics.enable, allow_from: metrics.allow_from.clone() },
             held,
         }
     }
@@ -104,7 +158,16 @@ impl Desired {
         let listeners = [Listener::Http, Listener::Rtmp].map(ObjectId::Listener);
         let keys = self.stream_keys.keys().cloned().map(ObjectId::StreamKey);
         let rungs = self.ladder.keys().cloned().map(ObjectId::Rung);
-        listeners.into_iter().chain(keys).chain([ObjectId::Page, ObjectId::Latency]).chain(rungs)
+        let webhooks = self.webhooks.keys().cloned().map(ObjectId::Webhook);
+        listeners
+            .into_iter()
+            .chain([ObjectId::TrustedProxies])
+            .chain(keys)
+            .chain(self.admin.as_ref().map(|_| ObjectId::Admin))
+            .chain([ObjectId::Page, ObjectId::Latency])
+            .chain(rungs)
+            .chain(webhooks)
+            .chain([ObjectId::Metrics])
     }
 }
 
@@ -130,9 +193,60 @@ impl DesiredKey {
     }
 }
 
-fn page(instance: &Instance) -> Page {
-    let Instance { name, summary, logo: _, tags, social_handles, offline_message, theme } = instance.clone();
-    Page { name, summary, tags, social_handles, offline_message, theme, logo: None }
+fn desired_admin(admin: &Admin, material: &Material) -> Option<DesiredAdmin> {
+    let Admin { user, password_file } = admin;
+    let path = password_file.as_ref()?;
+    let unread = || (Err(format!("{}.passwordFile: {path} was not read", ObjectId::Admin)), Salt::new([0; 16]));
+    let (password, fresh_salt) = material.admin.clone().unwrap_or_else(unread);
+    Some(DesiredAdmin { user: user.clone(), password, fresh_salt })
+}
+
+fn desired_webhook(webhook: &nixcast_schema::Webhook, material: &Material) -> DesiredWebhook {
+    let nixcast_schema::Webhook { name, enable, url, events, secret_file } = webhook;
+    let option = ObjectId::Webhook(name.clone());
+    let secret = secret_file.as_ref().map(|path| {
+        let unread = || (Err(format!("{option}.secretFile: {path} was not read")), Salt::new([0; 16]));
+        material.webhooks.get(name).cloned().unwrap_or_else(unread)
+    });
+    DesiredWebhook { enabled: *enable, url: url.clone(), events: events.clone(), secret }
+}
+
+fn page(instance: &Instance, public_url: Option<String>) -> Page {
+    let Instance {
+        name,
+        summary,
+        logo: _,
+        tags,
+        social_handles,
+        offline_message,
+        page_content,
+        custom_css,
+        custom_javascript,
+        external_actions,
+        search_indexing,
+        show_viewer_count,
+        autoplay,
+        nsfw,
+        theme,
+    } = instance.clone();
+    Page {
+        name,
+        summary,
+        tags,
+        social_handles,
+        offline_message,
+        theme,
+        logo: None,
+        page_content,
+        custom_css,
+        custom_javascript,
+        external_actions,
+        search_indexing,
+        show_viewer_count,
+        autoplay,
+        nsfw,
+        public_url,
+    }
 }
 
 fn ladder(video: &Video) -> BTreeMap<String, Rung> {

@@ -13,8 +13,8 @@ use crate::control::{Action, KeyGrant, ObjectId, Observed, Phase};
 use crate::keys::Salt;
 
 /// Stands for a secret in plans.
-const MASKED: &str = "(masked)";
-const MASKED_OTHER: &str = "(masked, changed)";
+pub(super) const MASKED: &str = "(masked)";
+pub(super) const MASKED_OTHER: &str = "(masked, changed)";
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     for (name, have) in &observed.stream_keys {

@@ -11,6 +11,10 @@ impl fmt::Display for ObjectId {
         f.write_str(&match self {
             Self::Listener(Listener::Http) => option_path(&["http"]),
             Self::Listener(Listener::Rtmp) => option_path(&["rtmp"]),
+            Self::TrustedProxies => option_path(&["http", "trustedProxies"]),
+            Self::Admin => option_path(&["admin"]),
+            Self::Webhook(name) => option_path(&["webhooks", name]),
+            Self::Metrics => option_path(&["metrics"]),
             Self::StreamKey(name) => option_path(&["streamKeys", name]),
             Self::Page => option_path(&["instance"]),
             Self::Latency => option_path(&["video", "latencyLevel"]),

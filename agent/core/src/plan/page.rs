@@ -1,6 +1,6 @@
 //! The page: one object, because one read of it must never mix old and new.
 
-use nixcast_schema::Theme;
+use nixcast_schema::{Theme, option_path};
 use serde_json::{Value, json};
 
 use super::change::{Change, Fields};
@@ -36,12 +36,29 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
 }
 
 fn fields(page: &Page) -> Fields {
-    let Page { name, summary, tags, social_handles, offline_message, theme, logo } = page;
-    let Theme { background, surface, text, muted_text, accent, accent_text } = theme;
+    let Page {
+        name,
+        summary,
+        tags,
+        social_handles,
+        offline_message,
+        theme,
+        logo,
+        page_content,
+        custom_css,
+        custom_javascript,
+        external_actions,
+        search_indexing,
+        show_viewer_count,
+        autoplay,
+        nsfw,
+        public_url,
+    } = page;
+    let Theme { background, surface, text, muted_text, accent, accent_text, corner_radius } = theme;
     let logo = logo.as_ref().map(|logo| format!("{} {}", logo.media_type, logo.digest));
     let handles: Vec<Value> =
         social_handles.iter().map(|handle| json!(format!("{} {}", handle.platform, handle.url))).collect();
-    [
+    let own = [
         ("name", json!(name)),
         ("summary", json!(summary)),
         ("logo", json!(logo)),
@@ -54,7 +71,17 @@ fn fields(page: &Page) -> Fields {
         ("theme.mutedText", json!(muted_text)),
         ("theme.accent", json!(accent)),
         ("theme.accentText", json!(accent_text)),
+        ("theme.cornerRadius", json!(corner_radius)),
+        ("pageContent", json!(page_content)),
+        ("customCss", json!(custom_css)),
+        ("customJavascript", json!(custom_javascript)),
+        ("externalActions", json!(external_actions)),
+        ("searchIndexing", json!(search_indexing)),
+        ("showViewerCount", json!(show_viewer_count)),
+        ("autoplay", json!(autoplay)),
+        ("nsfw", json!(nsfw)),
     ]
-    .map(|(leaf, value)| (format!("{}.{leaf}", ObjectId::Page), value))
-    .into()
+    .map(|(leaf, value)| (format!("{}.{leaf}", ObjectId::Page), value));
+    // The page's own address is drawn with the page, though the option stands beside it.
+    own.into_iter().chain([(option_path(&["publicUrl"]), json!(public_url))]).collect()
 }

@@ -249,9 +249,7 @@ mod tests {
             summary: String::new(),
             tags: Vec::new(),
             social_handles: vec![SocialHandle { platform: "p".to_owned(), url: "JavaScript:alert(1)".to_owned() }],
-            offline_message: String::new(),
-            theme: Theme::default(),
-            logo: None,
+            ..Page::default()
         };
         let html = shell(&ShellView { page: PageView::from(&declared), broadcast: None }).into_string();
         assert!(!html.to_lowercase().contains("javascript:"), "{html}");

@@ -26,7 +26,7 @@ pub(crate) struct PageView {
 
 impl From<&Page> for PageView {
     fn from(page: &Page) -> Self {
-        let Page { name, summary, tags, social_handles, offline_message, theme, logo } = page;
+        let Page { name, summary, tags, social_handles, offline_message, theme, logo, .. } = page;
         Self {
             name: name.clone(),
             summary: summary.clone(),
@@ -98,6 +98,7 @@ mod tests {
             offline_message: "o".to_owned(),
             theme: Theme { background: own("#AABBCC"), text: own("nonsense"), ..Theme::default() },
             logo: Some(LogoRef { digest: "0123456789abcdef".to_owned(), media_type: "image/png".to_owned() }),
+            ..Page::default()
         };
         let json = serde_json::to_value(PageView::from(&page)).unwrap();
         assert_eq!(
@@ -107,7 +108,7 @@ mod tests {
                 "socialHandles": [{ "platform": "x", "url": "https://a.example/" }],
                 "offlineMessage": "o",
                 "theme": { "background": "#AABBCC", "surface": null, "text": null, "mutedText": null,
-                           "accent": null, "accentText": null },
+                           "accent": null, "accentText": null, "cornerRadius": null },
                 "logo": "/logo?v=01234567",
             })
         );

@@ -4,16 +4,18 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use nixcast_core::keys::{MAX_KEY_BYTES, StreamKeySecret};
 use zeroize::Zeroizing;
 
-/// Larger files are refused unread: whatever they are, they are no key.
+/// Larger files are refused unread: whatever they are, they are no key and no password.
 const MAX_FILE_BYTES: usize = 4096;
 
-/// Reads a stream key. The reason completes a sentence that begins with the path.
-pub(super) fn read(path: &Path) -> Result<StreamKeySecret, String> {
+/// Reads a secret, which `parse` makes of the file's content. The reason completes a sentence that begins with the path.
+pub(super) fn read<Secret, Fault: ToString>(
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<Secret, Fault>,
+) -> Result<Secret, String> {
     let content = content(path)?;
-    StreamKeySecret::from_file_content(&content).map_err(|error| error.to_string())
+    parse(&content).map_err(|error| error.to_string())
 }
 
 fn content(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -27,7 +29,7 @@ fn read_at_most(file: File, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> 
     let bound = u64::try_from(limit + 1).unwrap_or(u64::MAX);
     file.take(bound).read_to_end(&mut content).map_err(|cause| format!("could not be read: {cause}"))?;
     if content.len() > limit {
-        return Err(format!("is larger than {limit} bytes; a stream key has at most {MAX_KEY_BYTES}"));
+        return Err(format!("is larger than {limit} bytes, so it holds no secret"));
     }
     Ok(content)
 }
@@ -38,6 +40,8 @@ mod tests {
 
     use std::fs;
     use std::os::unix::fs::symlink;
+
+    use nixcast_core::keys::StreamKeySecret;
 
     use super::*;
 
@@ -57,7 +61,7 @@ mod tests {
             ("good", None),
             ("linked", None),
             ("empty", Some("is empty")),
-            ("large", Some("is larger than 4096 bytes; a stream key has at most 256")),
+            ("large", Some("is larger than 4096 bytes")),
             ("words", Some("holds a blank")),
             ("folder", Some("is a folder, not a file")),
             ("dangling", Some("does not exist")),
@@ -65,7 +69,7 @@ mod tests {
             ("socket", Some("is not a regular file")),
         ];
         for (name, want) in cases {
-            let got = read(&at(name)).err();
+            let got = read(&at(name), StreamKeySecret::from_file_content).err();
             match want {
                 None => assert_eq!(got, None, "{name}"),
                 Some(want) => assert!(got.as_deref().unwrap_or_default().starts_with(want), "{name}: {got:?}"),

@@ -5,18 +5,22 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 15] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
     ("types.nix", include_str!("../../../../module/types.nix")),
     ("options/default.nix", include_str!("../../../../module/options/default.nix")),
+    ("options/admin.nix", include_str!("../../../../module/options/admin.nix")),
     ("options/http.nix", include_str!("../../../../module/options/http.nix")),
     ("options/instance.nix", include_str!("../../../../module/options/instance.nix")),
+    ("options/metrics.nix", include_str!("../../../../module/options/metrics.nix")),
+    ("options/public-url.nix", include_str!("../../../../module/options/public-url.nix")),
     ("options/reconcile.nix", include_str!("../../../../module/options/reconcile.nix")),
     ("options/rtmp.nix", include_str!("../../../../module/options/rtmp.nix")),
     ("options/service.nix", include_str!("../../../../module/options/service.nix")),
     ("options/stream-keys.nix", include_str!("../../../../module/options/stream-keys.nix")),
     ("options/video.nix", include_str!("../../../../module/options/video.nix")),
+    ("options/webhooks.nix", include_str!("../../../../module/options/webhooks.nix")),
 ];
 
 /// Writes the module to a folder of its own that only this user can enter and that goes with the returned value.

@@ -1,13 +1,15 @@
 //! Plan texts in `tests/plans/`: read them in review as you would code.
 
-use std::collections::BTreeMap;
-
-use nixcast_schema::{Settings, SocialHandle, StreamKey, Variant};
+use nixcast_schema::{
+    Autoplay, ExternalAction, Network, Settings, SocialHandle, StreamKey, Variant, Webhook, WebhookEvent,
+};
 
 use super::model;
 use crate::control::{LogoRef, ObjectId, Observed};
 use crate::keys::{Salt, StreamKeySecret};
+use crate::passwords::AdminPassword;
 use crate::plan::{Colour, Desired, DesiredLogo, Material, Picture, plan, render};
+use crate::webhooks::SigningSecret;
 
 struct World {
     settings: Settings,
@@ -23,7 +25,7 @@ impl World {
             Variant { passthrough: true, order: 10, ..Variant::named("source") },
             Variant { height: Some(480), video_bitrate_kbps: 1000, order: 30, ..Variant::named("480p") },
         ];
-        let mut world = Self { settings, material: Material { keys: BTreeMap::new(), logo: DesiredLogo::BuiltIn } };
+        let mut world = Self { settings, material: Material::default() };
         world.key("main", Ok("correct-horse"));
         world
     }
@@ -106,6 +108,57 @@ fn plans_read_as_they_always_did() {
                 world.key("main", Ok("another-horse"));
                 world.key("backup", Ok("battery-staple"));
                 world.key("room.b", Err("does not exist"));
+            }),
+        ),
+        (
+            "access",
+            text(|world| {
+                world.settings.http.trusted_proxies = vec![Network("10.0.0.0/8".to_owned())];
+                world.settings.metrics.enable = true;
+                world.settings.admin.password_file = Some("/run/secrets/admin".to_owned());
+                let password = AdminPassword::from_file_content(b"correct horse").unwrap();
+                world.material.admin = Some((Ok(password), Salt::new([1; 16])));
+            }),
+        ),
+        (
+            "webhooks",
+            text(|world| {
+                let webhook = |name: &str, secret_file: Option<&str>| Webhook {
+                    name: name.to_owned(),
+                    enable: true,
+                    url: "https://bot.example/hook".to_owned(),
+                    events: WebhookEvent::ALL.into(),
+                    secret_file: secret_file.map(str::to_owned),
+                };
+                world.settings.webhooks = vec![
+                    webhook("open", None),
+                    webhook("signed", Some("/run/secrets/hook")),
+                    webhook("unread", Some("/run/secrets/gone")),
+                ];
+                let secret = SigningSecret::from_file_content(b"battery-staple").unwrap();
+                world.material.webhooks.insert("signed".to_owned(), (Ok(secret), Salt::new([1; 16])));
+            }),
+        ),
+        (
+            "page",
+            text(|world| {
+                world.settings.public_url = Some("https://live.example".to_owned());
+                let instance = &mut world.settings.instance;
+                "# Programme".clone_into(&mut instance.page_content);
+                "h1 { color: red }".clone_into(&mut instance.custom_css);
+                "console.log(1)".clone_into(&mut instance.custom_javascript);
+                instance.autoplay = Autoplay::SoundOnly;
+                instance.search_indexing = false;
+                instance.show_viewer_count = false;
+                instance.nsfw = true;
+                instance.theme.corner_radius = Some(4);
+                instance.external_actions = vec![ExternalAction {
+                    title: "Donate".to_owned(),
+                    url: "https://give.example".to_owned(),
+                    description: String::new(),
+                    colour: None,
+                    open_externally: true,
+                }];
             }),
         ),
         ("key-removed", text(|world| world.settings.stream_keys.clear())),

@@ -14,6 +14,16 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
             }
             Action::SetLatency { level } => observed.latency_level = Some(level),
             Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
+            Action::SetTrustedProxies { networks } => observed.trusted_proxies = Some(networks),
+            Action::SetAdmin { grant } => observed.admin = grant,
+            Action::PutWebhook { name, webhook, signing_secret } => {
+                let held = observed.webhooks.get(&name).and_then(|held| held.secret.clone());
+                let is_new = webhook.secret.is_some() && webhook.secret != held;
+                assert_eq!(is_new, signing_secret.is_some(), "a new secret travels with its webhook");
+                drop(observed.webhooks.insert(name, webhook));
+            }
+            Action::RemoveWebhook { name } => drop(observed.webhooks.remove(&name)),
+            Action::SetMetrics { metrics } => observed.metrics = Some(metrics),
             Action::RemoveRung { name } => drop(observed.ladder.remove(&name)),
         }
     }

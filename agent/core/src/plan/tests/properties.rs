@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
-use nixcast_schema::{Preset, Settings, StreamKey, Variant};
+use nixcast_schema::{Preset, Settings, StreamKey, Variant, Webhook, WebhookEvent};
 use proptest::prelude::*;
 
 use super::model;
 use crate::control::{Action, LogoRef, ObjectId, Observed, Phase};
 use crate::keys::{self, Salt, StreamKeySecret};
+use crate::passwords::AdminPassword;
 use crate::plan::{Desired, DesiredLogo, Material, Picture, plan};
+use crate::webhooks::SigningSecret;
 
 fn secret() -> impl Strategy<Value = Result<StreamKeySecret, String>> {
     prop_oneof![
@@ -65,10 +67,54 @@ fn logo() -> impl Strategy<Value = DesiredLogo> {
     ]
 }
 
+/// Hashes only: the property is about which hash is kept, and a password would cost 20 ms each time.
+fn admin() -> impl Strategy<Value = Option<(Result<AdminPassword, String>, Salt)>> {
+    let hash = "[ab]{21}A".prop_map(|salt| {
+        let hash = format!("$argon2id$v=19$m=16,t=1,p=1${salt}${salt}");
+        (Ok(AdminPassword::from_file_content(hash.as_bytes()).unwrap()), Salt::new([1; 16]))
+    });
+    prop_oneof![Just(None), hash.prop_map(Some), Just(Some((Err("the file is gone".to_owned()), Salt::new([0; 16])))),]
+}
+
+type SecretAndSalt = (Result<SigningSecret, String>, Salt);
+
+fn webhooks() -> impl Strategy<Value = Vec<(Webhook, Option<SecretAndSalt>)>> {
+    let secret = prop_oneof![
+        4 => "[a-c]{8}".prop_map(|key| Ok(SigningSecret::from_file_content(key.as_bytes()).unwrap())),
+        1 => Just(Err("the file is gone".to_owned())),
+    ];
+    let webhook = (any::<bool>(), "[ab]", prop::option::of((secret, any::<[u8; 16]>())));
+    prop::collection::btree_map("[abc]", webhook, 0..3).prop_map(|webhooks| {
+        webhooks
+            .into_iter()
+            .map(|(name, (enable, host, secret))| {
+                let webhook = Webhook {
+                    name,
+                    enable,
+                    url: format!("https://{host}.example"),
+                    events: WebhookEvent::ALL.into(),
+                    secret_file: secret.as_ref().map(|_| "/run/hook".to_owned()),
+                };
+                (webhook, secret.map(|(secret, salt)| (secret, Salt::new(salt))))
+            })
+            .collect()
+    })
+}
+
+fn address() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["::", "127.0.0.1", "bad"])
+}
+
 fn desired() -> impl Strategy<Value = Desired> {
-    (stream_keys(), variants(), logo(), "[xy]", 0..5u8, 1..3u16, prop::sample::select(vec!["::", "127.0.0.1", "bad"]))
-        .prop_map(|(keys, variants, logo, name, latency_level, port, address)| {
+    (stream_keys(), variants(), logo(), "[xy]", 0..5u8, 1..3u16, address(), admin(), webhooks()).prop_map(
+        |(keys, variants, logo, name, latency_level, port, address, admin, webhooks)| {
             let mut settings = Settings::default();
+            settings.admin.password_file = admin.as_ref().map(|_| "/run/admin".to_owned());
+            settings.metrics.enable = latency_level > 2;
+            let (webhooks, secrets): (Vec<Webhook>, Vec<_>) = webhooks.into_iter().unzip();
+            let secrets = webhooks.iter().map(|webhook| webhook.name.clone()).zip(secrets);
+            let secrets = secrets.filter_map(|(name, secret)| Some((name, secret?))).collect();
+            settings.webhooks = webhooks;
             settings.http.port = port;
             settings.rtmp.address = address.to_owned();
             settings.instance.name = name;
@@ -77,8 +123,9 @@ fn desired() -> impl Strategy<Value = Desired> {
             let (stream_keys, material): (Vec<StreamKey>, Vec<_>) = keys.into_iter().unzip();
             let keys = stream_keys.iter().map(|key| key.name.clone()).zip(material).collect::<BTreeMap<_, _>>();
             settings.stream_keys = stream_keys;
-            Desired::resolve(&settings, &Material { keys, logo })
-        })
+            Desired::resolve(&settings, &Material { keys, admin, webhooks: secrets, logo })
+        },
+    )
 }
 
 /// An engine as some earlier document, applied whole or in part, left it.
@@ -160,6 +207,23 @@ proptest! {
                 (Ok(_), None) => panic!("{name} is missing"),
             }
         }
+        for (name, webhook) in &desired.webhooks {
+            let held = with_held.webhooks.get(name);
+            match &webhook.secret {
+                None => prop_assert!(held.is_some_and(|held| held.secret.is_none())),
+                Some((Ok(secret), _)) => {
+                    let fingerprint = held.and_then(|held| held.secret.clone()).unwrap();
+                    prop_assert_eq!(secret.fingerprint(&Salt::from_hex(&fingerprint.salt).unwrap()), fingerprint.hash);
+                }
+                // Never without the signature that its receiver counts on.
+                Some((Err(_), _)) => prop_assert!(held.is_none_or(|held| held.secret.is_some())),
+            }
+        }
+        match desired.admin.as_ref().map(|admin| &admin.password) {
+            None => prop_assert_eq!(&with_held.admin, &None),
+            Some(Ok(_)) => prop_assert!(with_held.admin.is_some()),
+            Some(Err(_)) => prop_assert_eq!(&with_held.admin.is_some(), &observed.admin.is_some()),
+        }
         prop_assert!(with_held.stream_keys.keys().all(|name| desired.stream_keys.contains_key(name)));
         prop_assert_eq!(with_held.ladder, desired.ladder);
         prop_assert_eq!(with_held.latency_level, Some(desired.latency_level));
@@ -198,7 +262,7 @@ fn a_rotated_key_gets_a_new_salt_and_loses_the_old_secret() {
     let with = |key: &[u8], salt| {
         let secret = StreamKeySecret::from_file_content(key).unwrap();
         let keys = BTreeMap::from([("main".to_owned(), (Ok(secret), Salt::new([salt; 16])))]);
-        Desired::resolve(&settings, &Material { keys, logo: DesiredLogo::BuiltIn })
+        Desired::resolve(&settings, &Material { keys, ..Material::default() })
     };
     let mut observed = Observed::default();
     converge(&with(b"first-key", 1), &mut observed);

@@ -31,11 +31,12 @@ pub(crate) struct Colours<'a> {
     muted_text: Option<&'a str>,
     accent: Option<&'a str>,
     accent_text: Option<&'a str>,
+    corner_radius: Option<u8>,
 }
 
 impl<'a> Colours<'a> {
     pub(crate) fn of(theme: &'a Theme) -> Self {
-        let Theme { background, surface, text, muted_text, accent, accent_text } = theme;
+        let Theme { background, surface, text, muted_text, accent, accent_text, corner_radius } = theme;
         let colour = |value: &'a Option<String>| value.as_deref().filter(|value| is_colour(value));
         Self {
             background: colour(background),
@@ -44,6 +45,7 @@ impl<'a> Colours<'a> {
             muted_text: colour(muted_text),
             accent: colour(accent),
             accent_text: colour(accent_text),
+            corner_radius: *corner_radius,
         }
     }
 
@@ -56,6 +58,7 @@ impl<'a> Colours<'a> {
             muted_text: own(self.muted_text),
             accent: own(self.accent),
             accent_text: own(self.accent_text),
+            corner_radius: self.corner_radius,
         }
     }
 

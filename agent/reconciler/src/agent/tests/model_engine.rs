@@ -92,6 +92,11 @@ fn perform(state: &mut State, step: Step) -> Outcome {
         Action::PutPage { page, .. } => observed.page = Some(page),
         Action::SetLatency { level } => observed.latency_level = Some(level),
         Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
+        Action::SetTrustedProxies { networks } => observed.trusted_proxies = Some(networks),
+        Action::SetAdmin { grant } => observed.admin = grant,
+        Action::PutWebhook { name, webhook, .. } => drop(observed.webhooks.insert(name, webhook)),
+        Action::RemoveWebhook { name } => drop(observed.webhooks.remove(&name)),
+        Action::SetMetrics { metrics } => observed.metrics = Some(metrics),
         Action::RemoveRung { name } => drop(observed.ladder.remove(&name)),
     }
     Outcome { object, result: OutcomeResult::Applied }

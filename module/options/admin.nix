@@ -1,0 +1,26 @@
+# Who may read what viewers may not.
+{lib, ...}: let
+  types = import ../types.nix {inherit lib;};
+in {
+  options.services.nixcast.admin = {
+    user = lib.mkOption {
+      type = types.name 64;
+      default = "admin";
+      example = "operator";
+      description = "Name to log in with.";
+    };
+
+    passwordFile = lib.mkOption {
+      type = types.nullOr types.secretFile;
+      default = null;
+      example = "/run/secrets/nixcast-admin";
+      description = ''
+        File that holds the password, or its argon2id hash (`$argon2id$…`, as `argon2` or `mkpasswd` print it); a
+        newline at its end does not count. The server is only ever given the hash. `null`: nobody can log in.
+
+        Who is logged in reads `/api/admin/status` and the figures of {option}`services.nixcast.metrics`; settings
+        are changed here and nowhere else.
+      '';
+    };
+  };
+}
