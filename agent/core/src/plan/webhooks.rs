@@ -1,7 +1,7 @@
 //! Webhooks. A secret is compared by its fingerprint and travels only when it is new to the engine.
 //!
-//! A declared secret that cannot be read keeps the one the engine holds; a webhook that never had it is not set up at
-//! all, since its receiver would take unsigned messages for forged ones.
+//! A declared secret that cannot be read keeps the one the engine holds. A webhook that has none yet stays as it is:
+//! its receiver would take unsigned messages for forged ones.
 
 use serde_json::{Value, json};
 
