@@ -72,6 +72,9 @@
     (lib.attrValues (lib.groupBy lib.toLower names));
 
   isAny = address: lib.elem address ["::" "0.0.0.0"];
+  isLoopback = address: lib.hasPrefix "127." address || address == "::1";
+  # Also "::1" and "::1/128".
+  isOwnNetwork = network: isLoopback (lib.head (lib.splitString "/" network));
   addressesOverlap = cfg.http.address == cfg.rtmp.address || isAny cfg.http.address || isAny cfg.rtmp.address;
 in {
   options.services.nixcast.settingsDocument = lib.mkOption {
@@ -105,8 +108,24 @@ in {
       ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
       ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));
 
-    warnings =
-      lib.optional (cfg.enable && !lib.any (key: key.enable) (lib.attrValues cfg.streamKeys))
-      "${option ["streamKeys"]}: no key is enabled, so nobody can publish";
+    warnings = lib.optionals cfg.enable (
+      lib.optional (!lib.any (key: key.enable) (lib.attrValues cfg.streamKeys))
+      "${option ["streamKeys"]}: no key is enabled, so nobody can publish"
+      ++ lib.optional (cfg.publicUrl != null && lib.hasPrefix "http:" cfg.publicUrl)
+      ("${option ["publicUrl"]}: is not https, so what viewers and operators type can be read on its way; put a web "
+        + "server with TLS in front, on NixOS with ${option ["reverseProxy" "type"]}")
+      ++ lib.optional (cfg.admin.passwordFile != null && cfg.publicUrl == null && !isLoopback cfg.http.address)
+      ("${option ["admin" "passwordFile"]}: the page is served without TLS on ${cfg.http.address}, so the password "
+        + "can be read on its way; put a web server with TLS in front and set ${option ["publicUrl"]}")
+      ++ lib.optional
+      (cfg.publicUrl
+        != null
+        && lib.hasPrefix "https:" cfg.publicUrl
+        && !isLoopback cfg.http.address
+        && lib.all isOwnNetwork cfg.http.trustedProxies)
+      ("${option ["http" "trustedProxies"]}: ${cfg.publicUrl} needs a web server in front, but none on another "
+        + "machine is trusted, so all its viewers look like one; add its address, or leave "
+        + "${option ["http" "address"]} at 127.0.0.1 if it runs here")
+    );
   };
 }

@@ -17,18 +17,22 @@
   address = cfg.http.address;
   isLoopback = lib.hasPrefix "127." address || address == "::1";
   isAny = lib.elem address ["::" "0.0.0.0"];
+  # Where the web server finds the page, and from where it comes to it.
+  reached =
+    if address == "::"
+    then "::1"
+    else if address == "0.0.0.0"
+    then "127.0.0.1"
+    else address;
   upstream = let
-    reached =
-      if address == "::"
-      then "::1"
-      else if address == "0.0.0.0"
-      then "127.0.0.1"
-      else address;
     host =
       if lib.hasInfix ":" reached
       then "[${reached}]"
       else reached;
   in "${host}:${toString cfg.http.port}";
+  isTrusted = lib.any (network:
+    lib.elem network [reached "0.0.0.0/0" "::/0" "::1/128"] || lib.hasPrefix "127." network)
+  cfg.http.trustedProxies;
 
   # The page takes no uploads: the largest request body, in KiB, is a form.
   mostBodyKiB = 64;
@@ -58,6 +62,9 @@
 in {
   config = lib.mkMerge [
     {
+      services.nixcast.publicUrl =
+        lib.mkIf (proxy.type != null && proxy.domain != null) (lib.mkDefault "https://${proxy.domain}");
+
       assertions = lib.mkIf (cfg.enable && proxy.type != null) [
         {
           assertion = proxy.domain != null;
@@ -89,6 +96,9 @@ in {
         lib.optional (cfg.enable && proxy.type != null && isAny)
         ("${option ["http" "address"]}: the page is also served without TLS on port ${toString cfg.http.port}, past "
           + "${proxy.type}; leave it at 127.0.0.1")
+        ++ lib.optional (cfg.enable && proxy.type != null && !isTrusted)
+        ("${option ["http" "trustedProxies"]}: ${proxy.type} on this machine is not trusted, so all viewers look like "
+          + "one; add \"${reached}\"")
         ++ lib.optional (cfg.enable && proxy.type == null && proxy.domain != null)
         ("${option ["reverseProxy" "domain"]}: has no effect while ${option ["reverseProxy" "type"]} is null; set that "
           + "to \"caddy\" or \"nginx\"");

@@ -49,13 +49,15 @@
         defaultListenAddresses = ["127.0.0.1"];
         defaultHTTPListenPort = port redirect;
         defaultSSLListenPort = port tls;
-        commonHttpConfig = machine.lib.concatMapStringsSep "\n" (what: "${what}_temp_path ${folder}/${what};") [
-          "client_body"
-          "fastcgi"
-          "proxy"
-          "scgi"
-          "uwsgi"
-        ];
+        commonHttpConfig =
+          "access_log off;\n"
+          + machine.lib.concatMapStrings (what: "${what}_temp_path ${folder}/${what};\n") [
+            "client_body"
+            "fastcgi"
+            "proxy"
+            "scgi"
+            "uwsgi"
+          ];
         virtualHosts = {
           ${domain} = {
             sslCertificate = certificate;

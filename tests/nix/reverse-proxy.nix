@@ -50,6 +50,10 @@ in
   ++ expect "nginx's firewall" (tcp nginx == [80 443 1935] && nginx.networking.firewall.allowedUDPPorts == [])
   ++ expect "the firewall stays closed unasked" (tcp closed == [])
   ++ expect "nginx redirects to TLS with a certificate of its own" ((host nginx).forceSSL && (host nginx).enableACME)
+  ++ expect "the page knows its address" (caddy.services.nixcast.publicUrl == "https://live.example.org")
+  ++ expect "another address for the page stays"
+  ((behind "nginx" {services.nixcast.publicUrl = "https://cdn.example";}).services.nixcast.publicUrl == "https://cdn.example")
+  ++ expect "nothing to warn of" (caddy.warnings == [] && nginx.warnings == [])
   ++ expect "nginx takes a changed site without a restart" nginx.services.nginx.enableReload
   ++ expect "an address of IPv6 is bracketed for Caddy" (lib.hasInfix "reverse_proxy [::1]:8080 {" (site (behind "caddy" onIpv6)))
   ++ expect "an address of IPv6 is bracketed for nginx" (servers (behind "nginx" onIpv6) == ["[::1]:8080"])
@@ -103,5 +107,7 @@ in
   (behind "nginx" {services.nixcast.reverseProxy.acme = false;})
   ++ warns "the page is also served without TLS on port 8080, past caddy"
   (behind "caddy" {services.nixcast.http.address = "::";})
+  ++ warns "services.nixcast.http.trustedProxies: nginx on this machine is not trusted"
+  (behind "nginx" {services.nixcast.http.trustedProxies = ["10.0.0.0/8"];})
   ++ warns "has no effect while services.nixcast.reverseProxy.type is null"
   (configure {services.nixcast.reverseProxy.domain = "live.example.org";})
