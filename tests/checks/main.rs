@@ -4,6 +4,7 @@
 
 mod architecture;
 mod licences;
+mod owncast;
 mod walls;
 
 use std::path::{Path, PathBuf};

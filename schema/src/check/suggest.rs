@@ -1,7 +1,7 @@
 //! What an operator probably meant.
 
 /// Options other servers or later versions have. Saying so spares the operator the hunt for a typo.
-const NOT_IN_THIS_VERSION: [&str; 23] = [
+const NOT_IN_THIS_VERSION: [&str; 26] = [
     "accessLog",
     "audioPassthrough",
     "captions",
@@ -13,11 +13,14 @@ const NOT_IN_THIS_VERSION: [&str; 23] = [
     "dvr",
     "federation",
     "ingest",
+    "integrations",
+    "notifications",
     "plugins",
     "record",
     "recording",
     "reverseProxy",
     "s3",
+    "schedule",
     "srt",
     "storage",
     "thumbnails",
