@@ -5,11 +5,13 @@ mod events;
 mod hls;
 mod shell;
 pub(crate) mod view;
+mod viewers;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -17,6 +19,7 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nixcast_core::networks::{self, Networks};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -25,6 +28,7 @@ use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
 use view::{BroadcastView, PageView};
+use viewers::Viewers;
 
 /// HTTP connections served at once. Each costs about 20 KiB of buffers; further clients wait in the kernel.
 pub(crate) const MOST_CONNECTIONS: usize = 10_000;
@@ -42,16 +46,23 @@ pub(crate) struct Site {
     channel: ChannelHandle,
     store: Store,
     pages: Arc<Semaphore>,
+    viewers: Viewers,
 }
+
+/// Who is at the other end of a connection: a client, or a proxy that speaks for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Site {
     pub(crate) fn new(declared: Watch, channel: ChannelHandle, store: Store) -> Self {
-        Self { declared, channel, store, pages: Arc::new(Semaphore::new(MOST_PAGES)) }
+        Self { declared, channel, store, pages: Arc::new(Semaphore::new(MOST_PAGES)), viewers: Viewers::default() }
     }
 
     /// Takes over an accepted connection for as long as it lasts.
     pub(crate) fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let service = TowerToHyperService::new(routes(self.clone()));
+        // A client that is gone already has no address any more, and nothing to be told.
+        let Ok(peer) = stream.peer_addr() else { return };
+        let service = TowerToHyperService::new(routes(self.clone()).layer(Extension(Peer(peer.ip()))));
         tasks::spawn("http-connection", async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -63,6 +74,24 @@ impl Site {
             }
             drop(permit);
         });
+    }
+
+    /// How many watch the running broadcast; 0 while there is none.
+    pub(crate) fn viewer_count(&self) -> usize {
+        self.broadcast().map_or(0, |broadcast| self.viewers.count(&broadcast.id, Instant::now()))
+    }
+
+    /// The most who watched at once since the running broadcast began; 0 while there is none.
+    pub(crate) fn peak_viewers(&self) -> usize {
+        self.broadcast().map_or(0, |broadcast| self.viewers.peak(&broadcast.id))
+    }
+
+    /// Who asks: `peer`, or whom the trusted proxies name in `X-Forwarded-For`.
+    pub(crate) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let trusted = self.declared.borrow().trusted_proxies.as_deref().map(Networks::new).unwrap_or_default();
+        let lines: Vec<&str> =
+            headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default()).collect();
+        networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
     }
 
     fn declared(&self) -> Arc<Declared> {

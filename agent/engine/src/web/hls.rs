@@ -1,11 +1,14 @@
 //! `/hls/`: playlists as the window writes them, segments as they were packaged.
 
+use std::time::Instant;
+
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nixcast_core::hls::Track;
 
-use super::Site;
+use super::{Peer, Site};
 use crate::broadcast::unix_millis;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -21,14 +24,25 @@ const SEGMENT_CACHE: &str = "public, max-age=31536000, immutable";
 const ANY_ORIGIN: (HeaderName, HeaderValue) = (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 /// `GET /hls/{*path}`.
-pub(super) async fn serve(State(site): State<Site>, Path(path): Path<String>) -> Response {
+pub(super) async fn serve(
+    State(site): State<Site>,
+    Path(path): Path<String>,
+    Extension(Peer(peer)): Extension<Peer>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
     if path == MULTIVARIANT {
         // Without a live view there is nothing to start with, though players already in may read the end.
         let is_live = site.broadcast().is_some();
         return playlist(if is_live { site.channel.with_presentation(|p| p.multivariant()).flatten() } else { None });
     }
     if let Some(track) = playlist_track(&path) {
-        return playlist(site.channel.with_presentation(|p| p.media_playlist(&track, unix_millis())).flatten());
+        let text = site.channel.with_presentation(|p| p.media_playlist(&track, unix_millis())).flatten();
+        if let (Method::GET, Some(text), Some(broadcast)) = (method, &text, site.broadcast()) {
+            let agent = headers.get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+            site.viewers.saw(&broadcast.id, (site.client_address(peer, &headers), agent), text, Instant::now());
+        }
+        return playlist(text);
     }
     match site.store.get(&path) {
         Some(data) => answer("video/mp4", SEGMENT_CACHE, data),
