@@ -27,7 +27,44 @@
   '';
   canRun = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
 
+  # A plan takes milliseconds; an agent that hangs must not hold up a switch.
+  planSeconds = 30;
+
   isLoopback = lib.hasPrefix "127." cfg.http.address || cfg.http.address == "::1";
+
+  # Says what a switch is about to change, and refuses what the new package refuses. The second argument is what is
+  # being done: only where it would put the document in force is it stopped. Whether an unhandled failure ends the
+  # script differs between releases of NixOS, so none is left unhandled.
+  preSwitchCheck = ''
+    document=${config.environment.etc."nixcast/settings.json".source}
+    refused=0
+    said=$(${nixcast} validate "$document" 2>&1) || refused=$?
+    if [ "$refused" -eq 1 ]; then
+      printf '%s\n' "$said"
+      case "''${2-}" in
+        switch | test | check)
+          echo 'nixcast: these settings are refused, so nothing was changed'
+          exit 1
+          ;;
+        *) echo 'nixcast: these settings are refused; the server goes on with those it has' ;;
+      esac
+    elif [ "$refused" -ne 0 ]; then
+      printf 'nixcast: the settings could not be checked: %s\n' "$said"
+    elif [ -S ${agentSocket} ]; then
+      # The agent that answers may be the old one, and may not know all of the new settings.
+      planned=0
+      said=$(${pkgs.coreutils}/bin/timeout ${toString planSeconds} ${nixcast} plan --agent-socket ${agentSocket} --settings "$document" 2>&1) || planned=$?
+      case $planned in
+        0) echo 'nixcast: nothing changes' ;;
+        2) printf 'nixcast: what changes\n%s\n' "$said" ;;
+        1) echo 'nixcast: no plan, because the agent that runs now does not take these settings; the new one does' ;;
+        124) echo 'nixcast: no plan, because the agent did not answer in ${toString planSeconds} seconds' ;;
+        *) printf 'nixcast: no plan: %s\n' "$said" ;;
+      esac
+    else
+      echo 'nixcast: no plan, because no agent runs here yet'
+    fi
+  '';
 
   # What both units give up. docs/systemd.md has the figures, and why the rest stays.
   hardening = {
@@ -176,14 +213,9 @@ in {
         };
     }
 
-    # Shows what a switch is about to do. It never refuses: the document has passed the new package's checks, and the
-    # agent that answers here may still be the old one.
+    # Runs before a switch touches anything.
     (lib.optionalAttrs (options ? system && options.system ? preSwitchChecks) {
-      system.preSwitchChecks.nixcast = ''
-        if [ -S ${agentSocket} ] && [ -e "$1${documentPath}" ]; then
-          ${nixcast} plan --settings "$1${documentPath}" || true
-        fi
-      '';
+      system.preSwitchChecks.nixcast = preSwitchCheck;
     })
   ]);
 }
