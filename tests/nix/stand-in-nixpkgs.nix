@@ -1,0 +1,2 @@
+# What `import nixpkgs {…}` gives in the deployment examples; see deploy.nix.
+{system}: {inherit system;}
