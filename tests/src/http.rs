@@ -28,16 +28,23 @@ impl Reply {
 
 /// Gets `path` from the server on a loopback port.
 pub fn get(port: u16, path: &str) -> io::Result<Reply> {
+    get_with(port, path, &[])
+}
+
+/// Gets `path` with more headers, each a name and a value.
+pub fn get_with(port: u16, path: &str, headers: &[(&str, &str)]) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n")?;
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n{more}\r\n")?;
     let mut raw = Vec::new();
     stream.read_to_end(&mut raw)?;
     parse(&raw).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no HTTP reply to GET {path}")))
 }
 
-fn parse(raw: &[u8]) -> Option<Reply> {
+/// A whole reply; none while a part of it is missing.
+pub(crate) fn parse(raw: &[u8]) -> Option<Reply> {
     let end = raw.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&raw[..end]).ok()?;
     let body = &raw[end + 4..];

@@ -7,13 +7,20 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a harness that cannot go on says so by panicking")]
 
+pub mod agent;
 pub mod clip;
+pub mod connection;
+pub mod generate;
 pub mod http;
+pub mod leaves;
 pub mod media;
 pub mod obs;
+pub mod open_page;
 pub mod playlist;
 pub mod process;
 pub mod publish;
+pub mod random;
 pub mod server;
+pub mod viewer;
 pub mod wait;
 pub mod watcher;

@@ -2,7 +2,9 @@
 
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, parse_master_playlist_res, parse_media_playlist_res};
 
-use crate::http;
+use std::io;
+
+use crate::http::{self, Reply};
 
 /// Where the multivariant playlist is.
 pub const MULTIVARIANT: &str = "/hls/stream.m3u8";
@@ -10,7 +12,13 @@ pub const MULTIVARIANT: &str = "/hls/stream.m3u8";
 /// The multivariant playlist, if the server has one now.
 #[track_caller]
 pub fn multivariant(port: u16) -> Option<MasterPlaylist> {
-    let reply = http::get(port, MULTIVARIANT).ok().filter(|reply| reply.status == 200)?;
+    multivariant_of(http::get(port, MULTIVARIANT))
+}
+
+/// The multivariant playlist in the answer to a request for it, if that was one.
+#[track_caller]
+pub fn multivariant_of(reply: io::Result<Reply>) -> Option<MasterPlaylist> {
+    let reply = reply.ok().filter(|reply| reply.status == 200)?;
     match parse_master_playlist_res(&reply.body) {
         Ok(playlist) => Some(playlist),
         Err(error) => panic!("{MULTIVARIANT} cannot be parsed: {error:?}\n{}", reply.text()),
@@ -33,7 +41,12 @@ pub fn media_paths(multivariant: &MasterPlaylist) -> Vec<String> {
 
 /// One media playlist; the text of the refusal if there is none or it cannot be parsed.
 pub fn media(port: u16, path: &str) -> Result<MediaPlaylist, String> {
-    let reply = http::get(port, path).map_err(|error| format!("{path}: {error}"))?;
+    media_of(path, http::get(port, path))
+}
+
+/// The media playlist in the answer to a request for `path`.
+pub fn media_of(path: &str, reply: io::Result<Reply>) -> Result<MediaPlaylist, String> {
+    let reply = reply.map_err(|error| format!("{path}: {error}"))?;
     if reply.status != 200 {
         return Err(format!("{path}: status {}", reply.status));
     }

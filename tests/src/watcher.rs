@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 use m3u8_rs::MediaPlaylist;
 use tempfile::TempDir;
 
+use crate::connection::Connection;
+use crate::http::{self, Reply};
 use crate::media::{self, Packet};
-use crate::{http, playlist, wait};
+use crate::{playlist, wait};
 
 /// Time from one round over all playlists to the next: a few looks for each segment.
 const ROUND: Duration = Duration::from_millis(200);
@@ -70,7 +73,11 @@ struct Seen {
     tracks: BTreeMap<String, Track>,
     inits: BTreeMap<String, Vec<u8>>,
     problems: Vec<String>,
+    may_get_longer: bool,
 }
+
+/// How a watcher asks for a path.
+type Fetch = Box<dyn FnMut(&str) -> io::Result<Reply> + Send>;
 
 /// A watcher at work. [`LiveWatcher::finish`] tells what it saw.
 #[derive(Debug)]
@@ -83,18 +90,48 @@ pub struct LiveWatcher {
 impl LiveWatcher {
     /// Watches what the server on this port serves. The broadcast has to be playable already.
     pub fn start(port: u16) -> Self {
+        Self::start_with(Box::new(move |path| http::get(port, path)))
+    }
+
+    /// Watches over one connection that is never given up: whatever happens to the port it was opened on, a reply that
+    /// does not come is a problem.
+    pub fn start_kept(port: u16) -> Self {
+        let mut connection = Connection::to_port(port);
+        Self::start_with(Box::new(move |path| {
+            let reply = connection.get(path)?;
+            if connection.opened() > 1 {
+                return Err(io::Error::other("the kept connection was closed"));
+            }
+            if path == playlist::MULTIVARIANT && reply.status != 200 {
+                return Err(io::Error::other(format!("status {}", reply.status)));
+            }
+            Ok(reply)
+        }))
+    }
+
+    fn start_with(mut fetch: Fetch) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let (seen, stop) = (Arc::clone(&seen), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    look_at_everything(port, &seen);
+                    look_at_everything(&mut fetch, &seen);
                     thread::sleep(ROUND);
                 }
             }
         });
         Self { seen, stop, thread: Some(thread) }
+    }
+
+    /// What a viewer would have noticed so far.
+    pub fn problems(&self) -> Vec<String> {
+        self.seen.lock().unwrap().problems.clone()
+    }
+
+    /// Target durations may grow from now on: a higher latency level was asked for.
+    pub fn expect_longer_segments(&self) {
+        self.seen.lock().unwrap().may_get_longer = true;
     }
 
     /// Paths of the playlists seen so far.
@@ -170,31 +207,41 @@ impl Drop for LiveWatcher {
     }
 }
 
-fn look_at_everything(port: u16, seen: &Mutex<Seen>) {
-    let named = playlist::multivariant(port).map(|playlist| playlist::media_paths(&playlist)).unwrap_or_default();
+fn look_at_everything(fetch: &mut Fetch, seen: &Mutex<Seen>) {
+    let menu = fetch(playlist::MULTIVARIANT);
+    // The server may not be there any more, or nobody is live: for a watcher that connects anew that is no problem.
+    if let Err(error) = &menu
+        && error.kind() == io::ErrorKind::Other
+    {
+        seen.lock().unwrap().problems.push(format!("{}: {error}", playlist::MULTIVARIANT));
+    }
+    let named = playlist::multivariant_of(menu).map(|menu| playlist::media_paths(&menu)).unwrap_or_default();
     let mut paths: Vec<String> = seen.lock().unwrap().tracks.keys().cloned().collect();
     paths.extend(named);
     paths.sort();
     paths.dedup();
     for path in paths {
-        let result = playlist::media(port, &path);
+        let result = playlist::media_of(&path, fetch(&path));
         let mut seen = seen.lock().unwrap();
         match result {
-            Ok(list) => look_at(port, &path, &list, &mut seen),
+            Ok(list) => look_at(fetch, &path, &list, &mut seen),
             // A new rung is named only once it can be played, so this is a problem for it, too.
             Err(reason) => seen.problems.push(reason),
         }
     }
 }
 
-fn look_at(port: u16, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
-    let Seen { tracks, inits, problems } = seen;
+fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
+    let Seen { tracks, inits, problems, may_get_longer } = seen;
     let track = tracks.entry(path.to_owned()).or_insert_with(|| Track {
         target_seconds: list.target_duration,
         segments: BTreeMap::new(),
         grown_at: Instant::now(),
         late: false,
     });
+    if *may_get_longer {
+        track.target_seconds = track.target_seconds.max(list.target_duration);
+    }
     problems.extend(broken_promises(path, track, list).into_iter().map(|promise| format!("{path}: {promise}")));
 
     let mut init = None;
@@ -210,7 +257,7 @@ fn look_at(port: u16, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
             continue;
         };
         let uri = playlist::resolve(path, &listed.uri);
-        let mut fetch = |uri: &str| match http::get(port, uri) {
+        let mut fetch = |uri: &str| match fetch(uri) {
             Ok(reply) if reply.status == 200 => reply.body,
             Ok(reply) => {
                 problems.push(format!("{uri}, listed in {path}: status {}", reply.status));
