@@ -31,8 +31,10 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Show what is declared, what runs and who publishes: 0 all that is declared runs, 1 not, 3 unreachable
     Status(Status),
-    /// Show the accepted generations
+    /// Show what was accepted and refused, and what became of it
     History(Status),
+    /// Show what differs between two accepted generations, or files: 0 nothing, 2 differences, 1 not found
+    Diff(Diff),
     /// Print the JSON schema of the settings document
     Schema(Schema),
     /// Run the engine: publishers, viewers, video (started by the service manager)
@@ -81,6 +83,36 @@ pub(crate) struct Apply {
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) ask: Ask,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Diff {
+    /// A generation's number, "newest", or a settings file (JSON; write ./7 for a file called 7)
+    #[arg(value_name = "A")]
+    pub(crate) before: Side,
+    /// The same, to compare with [default: newest]
+    #[arg(value_name = "B")]
+    pub(crate) after: Option<Side>,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// A document to compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Generation(u64),
+    Newest,
+    File(PathBuf),
+}
+
+impl From<&str> for Side {
+    fn from(word: &str) -> Self {
+        match word.parse() {
+            Ok(generation) => Self::Generation(generation),
+            Err(_) if word == "newest" => Self::Newest,
+            Err(_) => Self::File(word.into()),
+        }
+    }
 }
 
 /// For every command that asks the agent.
@@ -181,6 +213,7 @@ impl Command {
             | Self::Apply(_)
             | Self::Status(_)
             | Self::History(_)
+            | Self::Diff(_)
             | Self::Schema(_)
             | Self::Run(_) => "warn",
         }
@@ -213,6 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn a_side_is_a_generation_or_a_file() {
+        let Command::Diff(diff) = Args::try_parse_from(["nixcast", "diff", "7"]).unwrap().command else {
+            unreachable!()
+        };
+        assert_eq!((diff.before, diff.after), (Side::Generation(7), None));
+        for (word, want) in
+            [("newest", Side::Newest), ("./7", Side::File("./7".into())), ("a.json", Side::File("a.json".into()))]
+        {
+            assert_eq!(Side::from(word), want);
+        }
+    }
+
+    #[test]
     fn every_command_takes_json() {
         for words in [
             &["validate", "f"][..],
@@ -220,6 +266,7 @@ mod tests {
             &["apply"],
             &["status"],
             &["history"],
+            &["diff", "1"],
             &["schema"],
             &["engine", "--control-socket", "s"],
             &["agent", "--settings", "f", "--engine-socket", "e", "--socket", "s", "--state-dir", "d"],

@@ -2,6 +2,7 @@
 
 mod agent;
 mod apply;
+mod diff;
 mod engine;
 mod history;
 mod plan;
@@ -25,6 +26,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Apply(args) => block_on(apply::execute(args)),
         Command::Status(args) => block_on(status::execute(args)),
         Command::History(args) => block_on(history::execute(args)),
+        Command::Diff(args) => block_on(diff::execute(args)),
         Command::Engine(args) => block_on(engine::execute(args)),
         Command::Agent(args) => block_on(agent::execute(args)),
         Command::Run(args) => block_on(run::execute(args)),

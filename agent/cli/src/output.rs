@@ -1,5 +1,6 @@
 //! What commands print: JSON for programs, text for people, colour on a terminal only.
 
+mod history;
 mod status;
 
 use std::io::{self, Write as _};
@@ -9,6 +10,7 @@ use nixcast_core::plan::Colour;
 use nixcast_reconciler::{ProblemReport, Refusal};
 use serde::Serialize;
 
+pub(crate) use history::render as render_history;
 pub(crate) use status::{render as render_status, summary};
 
 /// Exit codes that mean the same for every command.

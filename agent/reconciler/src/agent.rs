@@ -23,6 +23,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::backoff::Backoff;
+use crate::crash::{self, Point};
 use crate::engine_link::{EngineLink, LinkState};
 use crate::ledger::{Ledger, LedgerError};
 use crate::report::Status;
@@ -69,6 +70,9 @@ impl std::fmt::Debug for AgentOptions {
 /// Why an agent cannot run at all. Everything else is a line in its status.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
+    /// Debug builds only.
+    #[error("{reason}")]
+    CrashAt { reason: String },
     #[error("the ledger cannot be used")]
     Ledger(#[source] LedgerError),
     #[error("the agent's socket cannot be used")]
@@ -95,6 +99,7 @@ pub async fn run_agent(options: AgentOptions) -> Result<(), AgentError> {
 /// Runs an agent until `stop` completes. A comparison under way is finished first.
 pub async fn run_agent_until(options: AgentOptions, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
     let AgentOptions { source, engine_socket, socket, state_dir, on_status } = options;
+    crash::arm().map_err(|reason| AgentError::CrashAt { reason })?;
     let ledger = Ledger::open(&state_dir.join("ledger")).map_err(AgentError::Ledger)?;
     let acceptance = Acceptance::boot(ledger).map_err(AgentError::Ledger)?;
     let source = Arc::new(source);
@@ -222,6 +227,7 @@ impl Agent {
         self.comparer.pass(accepted, &self.link, reason, is_forced).await;
         self.follow_files();
         self.publish_status();
+        self.acceptance.note_progress(self.comparer.progress());
         self.next_look = Instant::now() + self.pause();
     }
 
@@ -248,6 +254,7 @@ impl Agent {
         let status = status::of(&self.acceptance, &mut self.comparer, &self.reading);
         (self.on_status)(&status);
         self.publish.send_replace(Arc::new(status));
+        crash::reached(Point::StatusPublished);
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
+use crate::crash::{self, Point};
 use crate::line::{LineError, read_line};
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
@@ -213,11 +214,17 @@ async fn exchange(
 ) -> Result<Response, EngineError> {
     let mut line = serde_json::to_vec(request).map_err(|cause| EngineError::Garbled { reason: cause.to_string() })?;
     line.push(b'\n');
-    write.write_all(&line).await.map_err(|_| EngineError::Closed)?;
+    let is_apply = matches!(request, Request::Apply { .. });
+    let (first, second) = line.split_at(line.len() / 2);
+    write.write_all(first).await.map_err(|_| EngineError::Closed)?;
+    crash::reached_if(is_apply, Point::RequestHalfSent);
+    write.write_all(second).await.map_err(|_| EngineError::Closed)?;
+    crash::reached_if(is_apply, Point::RequestSent);
     let line = match read_line(read, MAX_LINE_BYTES).await {
         Ok(Some(line)) => line,
         Ok(None) | Err(LineError::Lost { .. }) => return Err(EngineError::Closed),
         Err(error @ LineError::TooLong { .. }) => return Err(EngineError::Garbled { reason: error.to_string() }),
     };
+    crash::reached_if(is_apply, Point::RequestAnswered);
     serde_json::from_slice(&line).map_err(|cause| EngineError::Garbled { reason: cause.to_string() })
 }

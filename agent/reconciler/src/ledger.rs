@@ -1,22 +1,43 @@
 //! The accepted documents, durable: what the agent runs when its source is refused, missing or not there yet.
 //!
-//! Each generation is one file, complete the moment it carries its name (temporary file, fsync, rename, fsync of the
-//! folder). The highest readable one is the last good one; there is no pointer that could disagree. Called by the
-//! agent's loop only; a lock keeps a second agent out.
+//! Each generation is one file, complete the moment it carries its name. The highest readable one is the last good one;
+//! there is no pointer that could disagree. What became of each stands in a journal beside them, which decides
+//! nothing. Called by the agent's loop only; a lock keeps a second agent out.
+
+mod durable;
+mod history;
+mod journal;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::{self, Point};
 use crate::document::Document;
+use durable::{Points, Reached};
+pub use history::{GenerationOutcome, HeldObject, HistoryEvent, RefusedDocument};
+use journal::Journal;
+pub(crate) use journal::Progress;
 
-/// Generations kept for `nixcast history`.
+/// Generations kept for `nixcast history` and `nixcast diff`. The last one that converged is kept besides, should it be
+/// older than these.
 const KEPT_GENERATIONS: usize = 50;
 
 const SUFFIX: &str = ".json";
-const TEMPORARY: &str = "incoming.tmp";
+
+const POINTS: Points = Points {
+    created: Point::GenerationCreated,
+    half_written: Point::GenerationHalfWritten,
+    written: Point::GenerationWritten,
+    synced: Point::GenerationSynced,
+    renamed: Point::GenerationRenamed,
+    durable: Point::GenerationDurable,
+};
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +67,9 @@ pub struct Entry {
     pub accepted_at: i64,
     pub digest: String,
     pub origin: Origin,
+    /// The newest earlier generation with the same digest: accepting this one went back to it.
+    #[serde(default)]
+    pub same_as: Option<u64>,
 }
 
 /// Where an accepted document came from.
@@ -76,6 +100,9 @@ struct Record {
 pub struct Ledger {
     folder: PathBuf,
     next_generation: u64,
+    journal: Journal,
+    /// Why the journal could not be written last time, said once.
+    unwritten: Option<String>,
     _lock: File,
 }
 
@@ -99,7 +126,8 @@ impl Ledger {
             Err(fs::TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         let newest = generations(folder).map_err(failed)?.pop().unwrap_or(0);
-        Ok(Self { folder: folder.to_owned(), next_generation: newest + 1, _lock: lock })
+        let journal = Journal::open(folder, newest);
+        Ok(Self { folder: folder.to_owned(), next_generation: newest + 1, journal, unwritten: None, _lock: lock })
     }
 
     /// Finds the newest generation that this build can still read.
@@ -119,13 +147,53 @@ impl Ledger {
 
     /// Makes `document` the newest generation. When this returns, a power cut cannot take it back.
     pub fn accept(&mut self, document: &Document, origin: Origin, now: i64) -> Result<Entry, LedgerError> {
-        self.accept_with(document, origin, now, &mut |_| Ok(()))
+        self.accept_with(document, origin, now, &mut passed)
     }
 
-    /// Generations kept, oldest first.
-    pub fn history(&self) -> Result<Vec<Entry>, LedgerError> {
+    /// Everything kept, oldest first.
+    pub fn history(&self) -> Result<Vec<HistoryEvent>, LedgerError> {
         let kept = self.generations()?;
-        Ok(kept.into_iter().filter_map(|generation| self.record(generation).ok()).map(|record| record.entry).collect())
+        let entry = |generation| self.record(generation).map(|record| record.entry);
+        let entries = kept.into_iter().map(|generation| (generation, entry(generation))).collect();
+        Ok(history::told(entries, &self.journal))
+    }
+
+    /// One generation's document as it was accepted; none: the newest. The error completes "generation 7 …".
+    pub fn document(&self, generation: Option<u64>) -> Result<(Entry, String), String> {
+        let newest = || self.next_generation.saturating_sub(1);
+        let generation = generation.unwrap_or_else(newest);
+        if !self.path(generation).exists() {
+            return Err(format!("generation {generation} is not kept; nixcast history lists those that are"));
+        }
+        let told = |reason| format!("generation {generation} {reason}");
+        self.record(generation).map(|Record { entry, document }| (entry, document)).map_err(told)
+    }
+
+    /// Notes how far a generation has come.
+    pub(crate) fn note_progress(&mut self, generation: u64, progress: Progress) {
+        self.journal.note_progress(generation, progress);
+        self.save_journal();
+    }
+
+    /// Notes a document that was not accepted.
+    pub(crate) fn note_refusal(&mut self, refused: RefusedDocument) {
+        self.journal.note_refusal(refused);
+        self.save_journal();
+    }
+
+    /// Why history is not being written down.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.unwritten.as_deref()
+    }
+
+    /// Tries again whatever could not be written down. A failure costs history and nothing else.
+    pub(crate) fn save_journal(&mut self) {
+        let saved = self.journal.save(&self.folder, &mut passed);
+        let reason = saved.err().map(|cause| format!("{}: {cause}", self.folder.display()));
+        if let Some(reason) = reason.as_ref().filter(|reason| self.unwritten.as_ref() != Some(reason)) {
+            tracing::warn!(%reason, "history cannot be written down");
+        }
+        self.unwritten = reason;
     }
 
     fn accept_with(
@@ -135,24 +203,39 @@ impl Ledger {
         now: i64,
         reached: &mut Reached<'_>,
     ) -> Result<Entry, LedgerError> {
-        let entry =
-            Entry { generation: self.next_generation, accepted_at: now, digest: document.digest.clone(), origin };
+        let entry = Entry {
+            generation: self.next_generation,
+            accepted_at: now,
+            digest: document.digest.clone(),
+            origin,
+            same_as: self.newest_with(&document.digest),
+        };
         let record = Record { entry: entry.clone(), document: document.text.clone() };
-        let path = self.path(entry.generation);
-        let failed = |cause| LedgerError::Write { path: path.clone(), cause };
+        let failed = |cause| LedgerError::Write { path: self.path(entry.generation), cause };
         let bytes = serde_json::to_vec_pretty(&record).map_err(|error| failed(error.into()))?;
-        write_durably(&self.folder, &path, &bytes, reached).map_err(failed)?;
+        durable::write(&self.folder, &name(entry.generation), &bytes, POINTS, reached).map_err(failed)?;
         self.next_generation += 1;
         self.forget_oldest();
+        crash::reached(Point::OldestForgotten);
         Ok(entry)
     }
 
+    fn newest_with(&self, digest: &str) -> Option<u64> {
+        let kept = self.generations().ok()?;
+        kept.into_iter()
+            .rev()
+            .find(|generation| self.record(*generation).is_ok_and(|record| record.entry.digest == digest))
+    }
+
     /// Old generations only serve curiosity, so that a failure here is no failure of the acceptance.
-    fn forget_oldest(&self) {
+    fn forget_oldest(&mut self) {
         let Ok(kept) = self.generations() else { return };
-        for generation in kept.iter().take(kept.len().saturating_sub(KEPT_GENERATIONS)) {
-            if let Err(cause) = fs::remove_file(self.path(*generation)) {
-                tracing::warn!(generation, %cause, "could not forget an old generation");
+        let surplus = kept.len().saturating_sub(KEPT_GENERATIONS);
+        let last_converged = self.journal.last_converged();
+        for generation in kept.into_iter().take(surplus).filter(|generation| Some(*generation) != last_converged) {
+            match fs::remove_file(self.path(generation)) {
+                Ok(()) => self.journal.forget(generation),
+                Err(cause) => tracing::warn!(generation, %cause, "could not forget an old generation"),
             }
         }
     }
@@ -177,8 +260,18 @@ impl Ledger {
     }
 
     fn path(&self, generation: u64) -> PathBuf {
-        self.folder.join(format!("{generation:010}{SUFFIX}"))
+        self.folder.join(name(generation))
     }
+}
+
+/// Goes on, unless a test wants the agent to end here.
+fn passed(point: Point) -> io::Result<()> {
+    crash::reached(point);
+    Ok(())
+}
+
+fn name(generation: u64) -> String {
+    format!("{generation:010}{SUFFIX}")
 }
 
 /// Ascending.
@@ -192,115 +285,4 @@ fn generations(folder: &Path) -> io::Result<Vec<u64>> {
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// Moments at which the machine may stop; tests stop it at each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    Created,
-    HalfWritten,
-    Written,
-    Synced,
-    Renamed,
-}
-
-type Reached<'a> = dyn FnMut(Moment) -> io::Result<()> + 'a;
-
-fn write_durably(folder: &Path, path: &Path, bytes: &[u8], reached: &mut Reached<'_>) -> io::Result<()> {
-    let temporary = folder.join(TEMPORARY);
-    let mut file = File::create(&temporary)?;
-    reached(Moment::Created)?;
-    let (first, second) = bytes.split_at(bytes.len() / 2);
-    file.write_all(first)?;
-    reached(Moment::HalfWritten)?;
-    file.write_all(second)?;
-    reached(Moment::Written)?;
-    file.sync_all()?;
-    reached(Moment::Synced)?;
-    fs::rename(&temporary, path)?;
-    reached(Moment::Renamed)?;
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
-    use super::*;
-
-    fn document(name: &str) -> Document {
-        let mut settings = nixcast_schema::Settings::default();
-        name.clone_into(&mut settings.instance.name);
-        Document::parse(&serde_json::to_string(&settings).unwrap()).unwrap()
-    }
-
-    fn origin() -> Origin {
-        Origin { path: None, store_path: None, is_handed_in: false, source_content: None }
-    }
-
-    fn last_name(ledger: &Ledger) -> Option<String> {
-        ledger.remember().unwrap().last_good.map(|(_, document)| document.settings.instance.name)
-    }
-
-    #[test]
-    fn a_new_ledger_remembers_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(folder.path()).unwrap();
-        assert!(ledger.remember().unwrap().last_good.is_none());
-    }
-
-    #[test]
-    fn generations_go_on_after_a_restart_and_old_ones_are_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        for round in 1..=60_u64 {
-            let mut ledger = Ledger::open(folder.path()).unwrap();
-            assert_eq!(ledger.accept(&document("a"), origin(), 5).unwrap().generation, round);
-        }
-        let kept = Ledger::open(folder.path()).unwrap().history().unwrap();
-        assert_eq!((kept.len(), kept[0].generation), (KEPT_GENERATIONS, 11));
-    }
-
-    #[test]
-    fn a_crash_leaves_the_old_or_the_new_generation() {
-        let moments = [Moment::Created, Moment::HalfWritten, Moment::Written, Moment::Synced, Moment::Renamed];
-        for crash in moments {
-            let folder = tempfile::tempdir().unwrap();
-            let mut ledger = Ledger::open(folder.path()).unwrap();
-            ledger.accept(&document("old"), origin(), 1).unwrap();
-            let crashed = ledger.accept_with(&document("new"), origin(), 2, &mut |moment| {
-                if moment == crash { Err(io::Error::other("power cut")) } else { Ok(()) }
-            });
-            assert!(crashed.is_err());
-            drop(ledger);
-
-            let mut ledger = Ledger::open(folder.path()).unwrap();
-            let want = if crash == Moment::Renamed { "new" } else { "old" };
-            assert_eq!(last_name(&ledger).as_deref(), Some(want), "after {crash:?}");
-            ledger.accept(&document("newer"), origin(), 3).unwrap();
-            assert_eq!(last_name(&ledger).as_deref(), Some("newer"), "after {crash:?}");
-        }
-    }
-
-    #[test]
-    fn a_damaged_generation_is_skipped_and_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut ledger = Ledger::open(folder.path()).unwrap();
-        for name in ["one", "two", "three"] {
-            ledger.accept(&document(name), origin(), 1).unwrap();
-        }
-        fs::write(ledger.path(3), b"{").unwrap();
-        let tampered = fs::read_to_string(ledger.path(2)).unwrap().replace("two", "2wo");
-        fs::write(ledger.path(2), tampered).unwrap();
-        assert_eq!(last_name(&ledger).as_deref(), Some("one"));
-        assert_eq!(ledger.remember().unwrap().skipped.len(), 2);
-        drop(ledger);
-        assert_eq!(Ledger::open(folder.path()).unwrap().next_generation, 4, "a number is never used twice");
-    }
-
-    #[test]
-    fn a_second_agent_is_kept_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let _first = Ledger::open(folder.path()).unwrap();
-        assert!(matches!(Ledger::open(folder.path()), Err(LedgerError::InUse { .. })));
-    }
 }

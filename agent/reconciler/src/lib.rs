@@ -7,6 +7,7 @@
 mod agent;
 mod backoff;
 mod client;
+mod crash;
 mod document;
 mod engine_link;
 mod ledger;
@@ -23,7 +24,7 @@ pub use agent::{AgentError, AgentOptions, run_agent, run_agent_until};
 pub use backoff::Backoff;
 pub use client::{AgentClient, ClientError};
 pub use document::Document;
-pub use ledger::{Entry, Ledger, LedgerError, Origin};
+pub use ledger::{Entry, GenerationOutcome, HeldObject, HistoryEvent, Ledger, LedgerError, Origin, RefusedDocument};
 pub use protocol::{AgentRequest, AgentResponse, HandedIn};
 pub use report::{
     Accepted, ApplyReport, ApplyVerdict, Condition, ConditionKind, DriftCounts, EngineStatus, ObjectState,

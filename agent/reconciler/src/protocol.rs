@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Entry;
+use crate::ledger::{Entry, HistoryEvent};
 use crate::report::{ApplyReport, PlanReport, Refusal, Status};
 
 /// Longest request, bytes: a document of a megabyte inside a JSON string.
@@ -32,6 +32,10 @@ pub enum AgentRequest {
     Status,
     Watch,
     History,
+    /// The document of a generation; none: the newest.
+    Document {
+        generation: Option<u64>,
+    },
 }
 
 /// A document sent along with a request.
@@ -52,8 +56,18 @@ pub enum AgentResponse {
     Applied(Box<ApplyReport>),
     Refused(Refusal),
     Status(Box<Status>),
+    /// Oldest first.
     History {
-        entries: Vec<Entry>,
+        events: Vec<HistoryEvent>,
+    },
+    /// A document as it was accepted.
+    Document {
+        entry: Entry,
+        text: String,
+    },
+    /// There is no such generation, or its document is damaged.
+    NotFound {
+        reason: String,
     },
     /// The engine is needed for the answer and does not answer.
     EngineUnreachable {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use nixcast_core::control::{BroadcastFacts, Condition as EngineCondition, Listener, ObjectId};
-use nixcast_core::plan::{Change, Held};
+use nixcast_core::plan::{Change, FieldChange, Held};
 use nixcast_schema::{Problem, Problems};
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +145,8 @@ pub struct Status {
     pub drift: DriftCounts,
     pub engine: Option<EngineStatus>,
     pub broadcast: Option<BroadcastFacts>,
+    /// What is wrong with the ledger of accepted documents, in sentences.
+    pub ledger_troubles: Vec<String>,
     /// Comparisons made since the agent started.
     pub passes: u64,
     /// What the current document asks for, not what could be bound.
@@ -221,8 +223,10 @@ pub enum ObjectState {
     Held {
         reason: String,
     },
-    /// Runs otherwise, and `reconcile.onDrift` is "report".
-    Drifted,
+    /// Runs otherwise, and `reconcile.onDrift` is "report". `before` is what runs, `after` what is declared.
+    Drifted {
+        fields: Vec<FieldChange>,
+    },
     /// Not told yet.
     Waiting {
         reason: String,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nixcast_schema::MAX_DOCUMENT_BYTES;
 use tokio::io::AsyncReadExt as _;
 
+use crate::crash::{self, Point};
 use crate::document::sha256_hex;
 use crate::nix::NixSource;
 use crate::report::Refusal;
@@ -65,6 +66,7 @@ impl Source {
             Self::Nix(source) => source.evaluate().await.map_err(|error| Refusal::of_evaluation(&error))?.json,
         };
         let hash = sha256_hex(text.as_bytes());
+        crash::reached(Point::SourceRead);
         Ok(Content { text, hash })
     }
 }

@@ -57,12 +57,14 @@ pub(super) fn without_result(response: AgentResponse, colour: Colour) -> Answer<
         AgentResponse::EngineUnreachable { reason } => {
             (UNREACHABLE, format!("{} {reason}\n", colour.paint("31", "No engine:")))
         }
+        AgentResponse::NotFound { reason } => (REFUSED, format!("{} {reason}\n", colour.paint("31", "Not found:"))),
         AgentResponse::Rejected { reason } => {
             (UNREACHABLE, format!("{} {reason}\n", colour.paint("31", "The agent did not do it:")))
         }
         AgentResponse::Planned(_)
         | AgentResponse::Applied(_)
         | AgentResponse::Status(_)
+        | AgentResponse::Document { .. }
         | AgentResponse::History { .. } => (UNREACHABLE, "The agent answered another question.\n".to_owned()),
     };
     Answer { code, json: response, text }
@@ -84,6 +86,7 @@ mod tests {
             (applied(ApplyVerdict::NotConverged), 2),
             (applied(ApplyVerdict::EngineUnreachable), 3),
             (AgentResponse::EngineUnreachable { reason: String::new() }, 3),
+            (AgentResponse::NotFound { reason: String::new() }, 1),
         ];
         for (response, code) in cases {
             assert_eq!(judge(response.clone(), Colour::Plain).code, code, "{response:?}");

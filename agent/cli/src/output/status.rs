@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use nixcast_core::control::BroadcastFacts;
-use nixcast_core::plan::Colour;
+use nixcast_core::plan::{Colour, FieldChange};
 use nixcast_reconciler::{ConditionKind, ObjectState, Status};
+use serde_json::Value;
 
 use super::render_refusal;
 
@@ -17,10 +18,11 @@ pub(crate) fn summary(status: &Status) -> String {
         format!("generation {generation} runs")
     } else {
         let why = message(status, ConditionKind::Converged);
-        format!("generation {generation} accepted, not all of it runs: {why}")
+        format!("generation {generation} accepted, not all of it runs ({why})")
     };
     if status.source.refusal.is_some() {
         line.push_str("; the source is refused");
+        line.push_str(if generation == 0 { ", so nothing is open" } else { ", so the last good settings stay" });
     }
     line
 }
@@ -54,6 +56,9 @@ pub(crate) fn render(status: &Status, colour: Colour) -> String {
     for condition in status.engine.iter().flat_map(|engine| &engine.conditions) {
         line(&mut text, &format!("  {} {}: {}", colour.paint("33", "!"), condition.kind, condition.message));
     }
+    for trouble in &status.ledger_troubles {
+        line(&mut text, &format!("  {} {trouble}", colour.paint("33", "!")));
+    }
     if let Some(refusal) = &status.source.refusal {
         text.push('\n');
         text.push_str(&render_refusal(refusal, colour));
@@ -67,13 +72,29 @@ fn objects(text: &mut String, status: &Status, colour: Colour) {
             ObjectState::Converged => continue,
             ObjectState::Pending => ("~", "waits for the next segment boundary".to_owned()),
             ObjectState::Held { reason } => ("!", format!("held: {reason}")),
-            ObjectState::Drifted => ("!", "drifted; reconcile.onDrift is \"report\"".to_owned()),
+            ObjectState::Drifted { fields } => {
+                drifted(text, fields, colour);
+                continue;
+            }
             // Without an engine all of them wait, for the reason that the first line states.
             ObjectState::Waiting { .. } if status.engine.is_none() => continue,
             ObjectState::Waiting { reason } => ("~", format!("waits: {reason}")),
         };
         line(text, &format!("  {} {}  {state}", colour.paint("33", mark), object.option));
     }
+}
+
+/// Each option that runs otherwise.
+fn drifted(text: &mut String, fields: &[FieldChange], colour: Colour) {
+    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    for FieldChange { option, before, after } in fields {
+        let (runs, declared) = (shown(before), shown(after));
+        line(text, &format!("  {} {option}  drifted: runs {runs}, declared {declared}", colour.paint("33", "!")));
+    }
+    line(
+        text,
+        "    only reported, because services.nixcast.reconcile.onDrift is \"report\"; nixcast apply puts it right",
+    );
 }
 
 fn broadcast(facts: Option<&BroadcastFacts>) -> String {
@@ -132,6 +153,6 @@ mod tests {
         let text = render(&status, Colour::Plain);
         assert!(text.contains("! services.nixcast.http  held: port 80 is taken"), "{text}");
         assert!(text.contains("Refused: could not read x"), "{text}");
-        assert!(text.starts_with("● no settings accepted yet; the source is refused\n"), "{text}");
+        assert!(text.starts_with("● no settings accepted yet; the source is refused, so nothing is open\n"), "{text}");
     }
 }

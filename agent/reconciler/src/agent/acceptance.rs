@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::crash::{self, Point};
 use crate::document::{Document, sha256_hex};
-use crate::ledger::{Entry, Ledger, LedgerError, Origin};
+use crate::ledger::{Entry, HistoryEvent, Ledger, LedgerError, Origin, Progress, RefusedDocument};
 use crate::protocol::HandedIn;
 use crate::report::{Refusal, RefusalReason};
 use crate::source::{Content, Source};
@@ -18,6 +19,8 @@ pub(super) struct Acceptance {
     seen: Option<String>,
     /// Why the source's content is not what counts.
     refusal: Option<Refusal>,
+    /// Accepted generations that cannot be used and that no newer one has replaced, each with its reason.
+    damaged: Vec<String>,
 }
 
 impl Acceptance {
@@ -36,7 +39,7 @@ impl Acceptance {
             .as_ref()
             .filter(|(entry, _)| entry.origin.is_handed_in)
             .and_then(|(entry, _)| entry.origin.source_content.clone());
-        Ok(Self { ledger, accepted, seen, refusal: None })
+        Ok(Self { ledger, accepted, seen, refusal: None, damaged: remembered.skipped })
     }
 
     pub(super) fn accepted(&self) -> Option<(&Entry, &Document)> {
@@ -58,13 +61,38 @@ impl Acceptance {
         self.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::NotDurable)
     }
 
-    pub(super) fn history(&self) -> Result<Vec<Entry>, LedgerError> {
+    pub(super) fn history(&self) -> Result<Vec<HistoryEvent>, LedgerError> {
         self.ledger.history()
+    }
+
+    pub(super) fn document(&self, generation: Option<u64>) -> Result<(Entry, String), String> {
+        self.ledger.document(generation)
+    }
+
+    /// What is wrong with the ledger, in sentences.
+    pub(super) fn ledger_troubles(&self) -> Vec<String> {
+        let damaged = self.damaged.iter().map(|reason| format!("the ledger's {reason}"));
+        let unwritten = self.ledger.trouble().map(|reason| format!("history cannot be written down: {reason}"));
+        damaged.chain(unwritten).collect()
+    }
+
+    /// Notes in the ledger how far the accepted generation has come, if there is anything to say.
+    pub(super) fn note_progress(&mut self, progress: Option<Progress>) {
+        match (progress, &self.accepted) {
+            (Some(progress), Some((entry, _))) => self.ledger.note_progress(entry.generation, progress),
+            _ => self.ledger.save_journal(),
+        }
     }
 
     /// Takes what the source holds now. True if that changed what counts or why it does not.
     pub(super) fn take_source(&mut self, content: Result<Content, Refusal>, source: &Source) -> bool {
         let before = (self.generation(), self.refusal.clone());
+        let origin = |source_content| Origin {
+            path: Some(source.path().to_owned()),
+            store_path: source.store_path(),
+            is_handed_in: false,
+            source_content,
+        };
         self.refusal = match content {
             Err(refusal) => {
                 // What comes after this is news, even if it is what was there before.
@@ -76,18 +104,15 @@ impl Acceptance {
             }
             Ok(content) => {
                 self.seen = Some(content.hash.clone());
-                let origin = Origin {
-                    path: Some(source.path().to_owned()),
-                    store_path: source.store_path(),
-                    is_handed_in: false,
-                    source_content: Some(content.hash),
-                };
-                self.accept(&content.text, origin).err()
+                self.accept(&content.text, origin(Some(content.hash))).err()
             }
         };
         let after = (self.generation(), self.refusal.clone());
         if after.1 != before.1 {
             self.log_refusal();
+            if let Some(refusal) = &after.1 {
+                self.note_refusal(refusal, &origin(None));
+            }
         }
         after != before
     }
@@ -96,7 +121,11 @@ impl Acceptance {
     pub(super) fn take_handed_in(&mut self, document: HandedIn) -> Result<(), Refusal> {
         let HandedIn { text, path, store_path } = document;
         let origin = Origin { path, store_path, is_handed_in: true, source_content: self.seen.clone() };
-        self.accept(&text, origin)
+        let taken = self.accept(&text, origin.clone());
+        if let Err(refusal) = &taken {
+            self.note_refusal(refusal, &origin);
+        }
+        taken
     }
 
     /// What a plan for the source's content is a plan for.
@@ -112,6 +141,7 @@ impl Acceptance {
 
     fn accept(&mut self, text: &str, origin: Origin) -> Result<(), Refusal> {
         let document = Document::parse(text).map_err(Refusal::of_problems)?;
+        crash::reached(Point::Parsed);
         if self.accepted.as_ref().is_some_and(|(entry, _)| entry.digest == document.digest) {
             return Ok(());
         }
@@ -119,7 +149,14 @@ impl Acceptance {
         let entry = self.ledger.accept(&document, origin, now).map_err(|error| Refusal::not_durable(&error))?;
         tracing::info!(generation = entry.generation, digest = %entry.digest, reason = "SettingsAccepted", "accepted settings");
         self.accepted = Some((entry, document));
+        self.damaged.clear();
         Ok(())
+    }
+
+    fn note_refusal(&mut self, refusal: &Refusal, origin: &Origin) {
+        let now = jiff::Timestamp::now().as_second();
+        let kept = self.generation().unwrap_or_default();
+        self.ledger.note_refusal(RefusedDocument::new(refusal, origin, kept, now));
     }
 
     fn generation(&self) -> Option<u64> {

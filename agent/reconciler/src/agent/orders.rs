@@ -16,6 +16,8 @@ pub(crate) enum Order {
     /// Bring the status up to date.
     Refresh(oneshot::Sender<()>),
     History(oneshot::Sender<AgentResponse>),
+    /// The document of a generation; none: the newest.
+    Document(Option<u64>, oneshot::Sender<AgentResponse>),
 }
 
 /// The text to plan for.
@@ -58,8 +60,12 @@ impl Agent {
                 answer.send(()).unwrap_or_default();
             }
             Order::History(answer) => drop(answer.send(match self.acceptance.history() {
-                Ok(entries) => AgentResponse::History { entries },
+                Ok(events) => AgentResponse::History { events },
                 Err(error) => AgentResponse::Rejected { reason: chain(&error) },
+            })),
+            Order::Document(generation, answer) => drop(answer.send(match self.acceptance.document(generation) {
+                Ok((entry, text)) => AgentResponse::Document { entry, text },
+                Err(reason) => AgentResponse::NotFound { reason },
             })),
         }
     }

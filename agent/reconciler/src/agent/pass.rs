@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nixcast_core::control::{ObjectId, Observed, Outcome, OutcomeResult, Step};
-use nixcast_core::plan::{Change, Desired, Plan, plan};
+use nixcast_core::plan::{Change, Desired, FieldChange, Plan, plan};
 use nixcast_schema::{OnDrift, Settings};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::conditions::Conditions;
 use super::drift::{Basis, Tracker};
+use crate::crash;
 use crate::document::Document;
 use crate::engine_link::{EngineError, EngineLink, LinkState};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, HeldObject, Progress};
 use crate::material;
 use crate::report::{DriftCounts, ObjectState, PlanReport};
 
@@ -108,11 +109,29 @@ impl Comparer {
 
     /// Whether looking again before the interval would be of no use.
     pub(super) fn is_settled(&self) -> bool {
-        self.objects.values().all(|state| matches!(state, ObjectState::Converged | ObjectState::Drifted))
+        self.objects.values().all(|state| matches!(state, ObjectState::Converged | ObjectState::Drifted { .. }))
+    }
+
+    /// How far the accepted document has come; none while that is still being found out.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let is_known = self.unreachable.is_none() && !self.objects.is_empty();
+        let is_final = |state: &ObjectState| matches!(state, ObjectState::Converged | ObjectState::Held { .. });
+        if !is_known || !self.objects.values().all(is_final) {
+            return None;
+        }
+        let held = self.objects.iter().filter_map(|(object, state)| match state {
+            ObjectState::Held { reason } => Some((object.to_string(), reason.as_str())),
+            _ => None,
+        });
+        let objects = HeldObject::all(held);
+        let now = jiff::Timestamp::now().as_second();
+        Some(if objects.is_empty() { Progress::Converged { at: now } } else { Progress::Held { since: now, objects } })
     }
 
     async fn resolve(&mut self, settings: &Settings) -> Desired {
-        let desired = Desired::resolve(settings, &self.reader.read(settings).await);
+        let material = self.reader.read(settings).await;
+        crash::reached(crash::Point::MaterialRead);
+        let desired = Desired::resolve(settings, &material);
         if self.desired.as_ref() != Some(&desired) {
             self.revision += 1;
         }
@@ -136,7 +155,9 @@ impl Comparer {
         reason: &'static str,
     ) -> Result<(), EngineError> {
         let mut observed = self.observe(link).await?;
+        crash::reached(crash::Point::Observed);
         let first = plan(desired, &observed);
+        crash::reached(crash::Point::Planned);
         let is_new_generation = observed.generation != entry.generation;
         self.note_drift(&first, &observed, heals);
         let steps: Vec<Step> =
@@ -148,6 +169,7 @@ impl Comparer {
             outcomes = link.apply(entry.generation, entry.digest.clone(), steps.clone()).await?;
             self.remember_pending(steps, &outcomes);
             observed = link.observe().await?;
+            crash::reached(crash::Point::ObservedAgain);
         } else {
             tracing::debug!(reason, "nothing to apply");
         }
@@ -202,8 +224,9 @@ impl Comparer {
         self.pending.retain(|object, _| observed.pending.contains(object));
         let mut objects: BTreeMap<ObjectId, ObjectState> =
             desired.objects().map(|object| (object, ObjectState::Converged)).collect();
-        for step in &left.steps {
-            objects.insert(step.object.clone(), self.unfinished(&step.object, outcomes));
+        for change in &left.changes {
+            let Change { object, fields, .. } = change;
+            objects.insert(object.clone(), self.unfinished(object, fields.clone(), outcomes));
         }
         for object in &observed.pending {
             objects.insert(object.clone(), ObjectState::Pending);
@@ -214,9 +237,10 @@ impl Comparer {
         self.objects = objects;
     }
 
-    fn unfinished(&self, object: &ObjectId, outcomes: &[Outcome]) -> ObjectState {
+    /// The state of an object whose `fields` still differ.
+    fn unfinished(&self, object: &ObjectId, fields: Vec<FieldChange>, outcomes: &[Outcome]) -> ObjectState {
         if self.tracker.is_drifting(object) && !outcomes.iter().any(|outcome| outcome.object == *object) {
-            return ObjectState::Drifted;
+            return ObjectState::Drifted { fields };
         }
         match outcomes.iter().find(|outcome| outcome.object == *object).map(|outcome| &outcome.result) {
             Some(OutcomeResult::Held { reason }) => ObjectState::Held { reason: reason.clone() },
@@ -237,11 +261,6 @@ impl Comparer {
             desired.objects().map(|object| (object, ObjectState::Waiting { reason: reason.clone() })).collect();
         self.observed = None;
         self.unreachable = Some(reason);
-    }
-
-    pub(super) fn drifting(&self) -> Vec<String> {
-        let drifting = self.objects.iter().filter(|(_, state)| matches!(state, ObjectState::Drifted));
-        drifting.map(|(object, _)| object.to_string()).collect()
     }
 }
 

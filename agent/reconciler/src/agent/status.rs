@@ -1,15 +1,20 @@
 //! The status, put together from what the loop's parts know.
 
 use nixcast_core::control::Observed;
+use nixcast_core::plan::FieldChange;
 
 use super::acceptance::Acceptance;
 use super::pass::Comparer;
 use super::reading::Reading;
 use crate::ledger::Entry;
-use crate::report::{Accepted, ConditionKind, EngineStatus, ObjectState, ObjectStatus, SourceStatus, Status};
+use crate::report::{
+    Accepted, ConditionKind, DriftCounts, EngineStatus, ObjectState, ObjectStatus, SourceStatus, Status,
+};
 
 /// `reconcile.timeoutSeconds` before there is a document.
 const FIRST_TIMEOUT_SECONDS: u32 = 60;
+
+const NOTHING_ACCEPTED: &str = "NothingAccepted";
 
 /// Reason of `Converged` while the engine is away.
 pub(crate) const ENGINE_UNREACHABLE: &str = "EngineUnreachable";
@@ -18,7 +23,7 @@ pub(super) fn of(acceptance: &Acceptance, comparer: &mut Comparer, reading: &Rea
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     set_accepted(acceptance, comparer, &now);
     set_converged(acceptance, comparer, &now);
-    set_degraded(comparer, &now);
+    set_degraded(acceptance, comparer, &now);
     set_drifted(comparer, &now);
     let observed = comparer.observed.as_ref();
     Status {
@@ -44,6 +49,7 @@ pub(super) fn of(acceptance: &Acceptance, comparer: &mut Comparer, reading: &Rea
         drift: comparer.drift.clone(),
         engine: observed.map(engine),
         broadcast: observed.and_then(|observed| observed.broadcast.clone()),
+        ledger_troubles: acceptance.ledger_troubles(),
         passes: comparer.passes,
         timeout_seconds: acceptance
             .accepted()
@@ -52,7 +58,7 @@ pub(super) fn of(acceptance: &Acceptance, comparer: &mut Comparer, reading: &Rea
 }
 
 fn accepted(entry: &Entry) -> Accepted {
-    let Entry { generation, accepted_at, digest, origin } = entry.clone();
+    let Entry { generation, accepted_at, digest, origin, same_as: _ } = entry.clone();
     Accepted { generation, digest, accepted_at: moment(accepted_at), origin }
 }
 
@@ -72,52 +78,102 @@ fn engine(observed: &Observed) -> EngineStatus {
 
 fn set_accepted(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
     let (is_true, reason, message) = match (acceptance.refusal(), acceptance.accepted()) {
-        (Some(refusal), _) => (false, format!("{:?}", refusal.reason), refusal.to_string()),
+        (Some(refusal), kept) => {
+            let meanwhile = kept.map_or_else(
+                || "nothing was ever accepted, so nothing is open".to_owned(),
+                |(entry, _)| format!("generation {}, the last good one, stays in force", entry.generation),
+            );
+            (false, format!("{:?}", refusal.reason), format!("{meanwhile}; {refusal}"))
+        }
         (None, Some((entry, _))) if entry.origin.is_handed_in => {
             (true, "HandedIn".to_owned(), "handed in by a command; stands until the source changes".to_owned())
         }
         (None, Some(_)) => (true, "SourceAccepted".to_owned(), String::new()),
-        (None, None) => (false, "NothingAccepted".to_owned(), "no settings were accepted yet".to_owned()),
+        (None, None) => (false, NOTHING_ACCEPTED.to_owned(), "no settings were accepted yet".to_owned()),
     };
     comparer.conditions.set(ConditionKind::Accepted, is_true, &reason, message, now);
 }
 
 fn set_converged(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
-    let count = |is: fn(&ObjectState) -> bool| comparer.objects.values().filter(|state| is(state)).count();
-    let held = count(|state| matches!(state, ObjectState::Held { .. }));
-    let pending = count(|state| matches!(state, ObjectState::Pending));
-    let drifted = count(|state| matches!(state, ObjectState::Drifted));
-    let waiting = count(|state| matches!(state, ObjectState::Waiting { .. }));
-    let (is_true, reason, message) = match (&comparer.unreachable, acceptance.accepted()) {
-        (_, None) => (false, "NothingAccepted", "no settings were accepted yet".to_owned()),
-        (Some(why), Some(_)) => (false, ENGINE_UNREACHABLE, why.clone()),
-        (None, Some(_)) if waiting > 0 => (false, "Applying", format!("being changed: {waiting}")),
-        (None, Some(_)) if held > 0 => (false, "Held", format!("held: {held}")),
-        (None, Some(_)) if pending > 0 => (false, "Pending", format!("waiting for a segment boundary: {pending}")),
-        (None, Some(_)) if drifted > 0 => (false, "Drifted", format!("drifted: {drifted}")),
-        (None, Some(_)) => (true, "EngineRunsSettings", String::new()),
+    let named = |is: fn(&ObjectState) -> bool| {
+        let options: Vec<String> =
+            comparer.objects.iter().filter(|(_, state)| is(state)).map(|(object, _)| object.to_string()).collect();
+        (!options.is_empty()).then(|| listed(&options))
+    };
+    // In this order: what settles by itself comes before what an operator has to look at.
+    let left = [
+        ("Applying", "being changed", named(|state| matches!(state, ObjectState::Waiting { .. }))),
+        ("Held", "held", named(|state| matches!(state, ObjectState::Held { .. }))),
+        ("Pending", "waiting for a segment boundary", named(|state| matches!(state, ObjectState::Pending))),
+        ("Drifted", "drifted", named(|state| matches!(state, ObjectState::Drifted { .. }))),
+    ];
+    let left = left.into_iter().find_map(|(reason, what, options)| Some((reason, format!("{what}: {}", options?))));
+    let (is_true, reason, message) = match (&comparer.unreachable, acceptance.accepted(), left) {
+        (_, None, _) => (false, NOTHING_ACCEPTED, "no settings were accepted yet".to_owned()),
+        (Some(why), Some(_), _) => (false, ENGINE_UNREACHABLE, why.clone()),
+        (None, Some(_), Some((reason, message))) => (false, reason, message),
+        (None, Some(_), None) => (true, "EngineRunsSettings", String::new()),
     };
     comparer.conditions.set(ConditionKind::Converged, is_true, reason, message, now);
 }
 
-fn set_degraded(comparer: &mut Comparer, now: &str) {
-    let mut reasons: Vec<String> = comparer
-        .objects
-        .iter()
-        .filter_map(|(object, state)| match state {
-            ObjectState::Held { reason } => Some(format!("{object}: {reason}")),
-            _ => None,
-        })
-        .collect();
-    if let Some(observed) = &comparer.observed {
-        reasons.extend(observed.conditions.iter().map(|condition| condition.message.clone()));
-    }
-    let (is_true, reason) = if reasons.is_empty() { (false, "AllPossible") } else { (true, "SomethingHeld") };
-    comparer.conditions.set(ConditionKind::Degraded, is_true, reason, reasons.join("; "), now);
+fn set_degraded(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
+    let held = comparer.objects.iter().filter_map(|(object, state)| match state {
+        ObjectState::Held { reason } => Some(format!("{object}: {reason}")),
+        _ => None,
+    });
+    let engine = comparer.observed.iter().flat_map(|observed| &observed.conditions);
+    let engine = engine.map(|condition| condition.message.clone());
+    let causes: [(&str, Vec<String>); 3] = [
+        ("SomethingHeld", held.collect()),
+        ("EngineTroubled", engine.collect()),
+        ("LedgerTroubled", acceptance.ledger_troubles()),
+    ];
+    let reason = causes.iter().find(|(_, messages)| !messages.is_empty()).map(|(reason, _)| *reason);
+    let messages: Vec<String> = causes.into_iter().flat_map(|(_, messages)| messages).collect();
+    let is_true = reason.is_some();
+    comparer.conditions.set(
+        ConditionKind::Degraded,
+        is_true,
+        reason.unwrap_or("AllPossible"),
+        messages.join("; "),
+        now,
+    );
 }
 
 fn set_drifted(comparer: &mut Comparer, now: &str) {
-    let drifting = comparer.drifting();
-    let reason = if drifting.is_empty() { "AsLeft" } else { "ReportOnly" };
-    comparer.conditions.set(ConditionKind::Drifted, !drifting.is_empty(), reason, drifting.join(", "), now);
+    let drifting = comparer.objects.values().filter_map(|state| match state {
+        ObjectState::Drifted { fields } => Some(fields),
+        _ => None,
+    });
+    let drifting: Vec<String> = drifting.flatten().map(told).collect();
+    let DriftCounts { found, healed: _ } = comparer.drift;
+    let (is_true, reason, message) = if !drifting.is_empty() {
+        (true, "ReportOnly", drifting.join("; "))
+    } else if comparer.unreachable.is_some() {
+        (false, ENGINE_UNREACHABLE, String::new())
+    } else if found > 0 {
+        (false, "PutRight", format!("found and put right since the agent started: {found}"))
+    } else {
+        (false, "NoDrift", String::new())
+    };
+    comparer.conditions.set(ConditionKind::Drifted, is_true, reason, message, now);
+}
+
+/// One drifted option.
+fn told(field: &FieldChange) -> String {
+    let FieldChange { option, before, after } = field;
+    let shown =
+        |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    format!("{option} runs {}, declared {}", shown(before), shown(after))
+}
+
+/// Some names, and how many more there are.
+fn listed(options: &[String]) -> String {
+    const MOST_NAMED: usize = 4;
+    let named = options.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match options.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }

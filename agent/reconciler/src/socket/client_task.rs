@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{Shared, waiting};
 use crate::agent::{Order, PlanFor};
+use crate::crash::{self, Point};
 use crate::line::read_line;
 use crate::protocol::{AgentRequest, AgentResponse, HandedIn, MAX_REQUEST_BYTES};
 use crate::report::{ApplyReport, ApplyVerdict};
@@ -70,8 +71,9 @@ impl Client {
             AgentRequest::Plan { settings } => self.plan(settings).await,
             AgentRequest::Apply { settings, wait_seconds } => self.apply(settings, wait_seconds).await,
             AgentRequest::Status | AgentRequest::Watch => self.status().await,
-            AgentRequest::History => {
-                self.order(Order::History).await.unwrap_or_else(|| rejected("the agent is stopping".to_owned()))
+            AgentRequest::History => self.order(Order::History).await.unwrap_or_else(stopping),
+            AgentRequest::Document { generation } => {
+                self.order(|answer| Order::Document(generation, answer)).await.unwrap_or_else(stopping)
             }
         }
     }
@@ -86,7 +88,7 @@ impl Client {
             },
         };
         let planned = self.order(|answer| Order::Plan(text, answer)).await;
-        planned.unwrap_or_else(|| rejected("the agent is busy or stopping".to_owned()))
+        planned.unwrap_or_else(stopping)
     }
 
     async fn apply(&self, settings: Option<HandedIn>, wait_seconds: Option<u32>) -> AgentResponse {
@@ -97,7 +99,7 @@ impl Client {
         let taken = match taken {
             Some(Ok(taken)) => taken,
             Some(Err(refusal)) => return AgentResponse::Refused(refusal),
-            None => return rejected("the agent is busy or stopping".to_owned()),
+            None => return stopping(),
         };
         let report = waiting::wait(self.shared.statuses.clone(), taken, wait_seconds).await;
         AgentResponse::Applied(Box::new(report.unwrap_or_else(|| self.unfinished())))
@@ -150,8 +152,14 @@ impl Client {
             }
         };
         line.push(b'\n');
-        matches!(timeout(WRITE_DEADLINE, self.write.write_all(&line)).await, Ok(Ok(())))
+        let is_sent = matches!(timeout(WRITE_DEADLINE, self.write.write_all(&line)).await, Ok(Ok(())));
+        crash::reached(Point::ClientAnswered);
+        is_sent
     }
+}
+
+fn stopping() -> AgentResponse {
+    rejected("the agent is busy or stopping".to_owned())
 }
 
 fn rejected(reason: String) -> AgentResponse {

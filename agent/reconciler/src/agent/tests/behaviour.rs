@@ -227,8 +227,8 @@ async fn a_handed_in_document_stands_until_the_source_changes() {
     world.save();
     world.until(|status| status.observed_generation == 3).await;
     assert_eq!(engine.observed().page.unwrap().name, "From source");
-    let AgentResponse::History { entries } = world.ask(AgentRequest::History).await else { panic!("no history") };
-    assert_eq!(entries.len(), 3);
+    let AgentResponse::History { events } = world.ask(AgentRequest::History).await else { panic!("no history") };
+    assert_eq!(events.len(), 3);
 }
 
 #[tokio::test]
