@@ -1,10 +1,10 @@
-//! A document as a flat list: each option with its value and the effect of changing it, in the document's order.
+//! A document as a flat list: each option with its value and the effect of changing it, in the schema's order.
 //!
 //! Follows the schema, so that every option there will ever be is in the list by itself. What the schema does not know
 //! (a document of another build) is listed as well, without an effect.
 
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::path::Path;
 use crate::schema::{has_named_entries, json_schema, resolve};
@@ -36,7 +36,7 @@ fn collect(value: &Value, schema: &'static Value, at: &Path, entry: Option<&Path
     let items = present(&schema["items"]);
     match value {
         Value::Object(members) if schema["properties"].is_object() || schema.is_null() => {
-            for (name, member) in members {
+            for (name, member) in in_order(members, schema) {
                 // The entry is called by its name already.
                 if name == "name" && entry == Some(at) {
                     continue;
@@ -57,6 +57,15 @@ fn collect(value: &Value, schema: &'static Value, at: &Path, entry: Option<&Path
             effect: effect_within(schema),
         }),
     }
+}
+
+/// Members as the schema lists them, then those that it does not know.
+fn in_order<'a>(members: &'a Map<String, Value>, schema: &'static Value) -> Vec<(&'a String, &'a Value)> {
+    let known = schema["properties"].as_object();
+    let place = |name: &str| known.and_then(|known| known.keys().position(|other| other == name)).unwrap_or(usize::MAX);
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_by_key(|(name, _)| place(name));
+    members
 }
 
 /// The schema of a value that is there: an option that may be null offers null beside it.

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod ingest;
+mod last_good;
 mod live;
 mod live_change;
 mod nix_run;

@@ -309,8 +309,8 @@ impl Drop for Nixcast {
     }
 }
 
-/// One line there, one line back.
-fn ask(socket: &Path, request: &str) -> Result<String, String> {
+/// One line there, one line back, as both control sockets speak.
+pub fn ask(socket: &Path, request: &str) -> Result<String, String> {
     let exchange = || -> std::io::Result<String> {
         let mut stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;

@@ -1,0 +1,146 @@
+//! The agent dies at every point of accepting and applying. What runs afterwards is the old generation or the new one,
+//! never a mixture and never an open server; and a further apply converges.
+//!
+//! The points are those that the binary itself names, so that a new one is tested as soon as it exists.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nixcast_schema::{Settings, Variant};
+use nixcast_tests::server::{Scene, binary, free_port};
+use nixcast_tests::wait;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::machine::{Machine, SOON};
+
+const VARIABLE: &str = "NIXCAST_CRASH_AT";
+
+/// What goes with the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    Agent,
+    /// As after a power cut: nobody remembers anything but the disk.
+    AgentAndEngine,
+}
+
+/// The points at which the binary can be made to die.
+fn points() -> Vec<String> {
+    let words = ["agent", "--settings", "x", "--engine-socket", "x", "--socket", "x", "--state-dir", "x"];
+    let output = Command::new(binary()).args(words).env(VARIABLE, "?").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let listed = said.split_once("one of these points: ").map(|(_, names)| names);
+    let listed = listed.unwrap_or_else(|| panic!("only a debug build can be made to die; this one says: {said}"));
+    listed.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The same server after many changes, one in each kind of object.
+fn changed(scene: &mut Scene) -> Settings {
+    let old = scene.settings.clone();
+    scene.add_key("new");
+    let mut new = scene.settings.clone();
+    scene.settings = old;
+    new.stream_keys.retain(|key| key.name != "gone");
+    "A comment".clone_into(&mut new.stream_keys[0].comment);
+    new.http.port = free_port();
+    new.rtmp.port = free_port();
+    "New".clone_into(&mut new.instance.name);
+    new.video.latency_level = 4;
+    new.video.variants[0].order = 900;
+    new.video.variants.push(Variant { height: Some(144), order: 1, ..Variant::named("low") });
+    new
+}
+
+/// Lets the agent die at `point` while it takes the new document, and holds what comes up against both documents.
+fn die_at(point: &str, loss: Loss) {
+    let mut scene = Scene::with_key();
+    scene.add_key("gone");
+    let new_document = changed(&mut scene);
+    let old_document = scene.settings.clone();
+    let mut machine = Machine::new(scene);
+    let trigger = machine.path("die");
+    let aim = OsString::from(format!("{point}:{}", trigger.display()));
+    machine.start_engine();
+    machine.start_agent(&[(VARIABLE, aim)]);
+    machine.wait_converged();
+    let old = machine.state();
+    machine.write(&new_document);
+    machine.told(0, &["apply"]);
+    let new = machine.state();
+    assert_ne!(old, new);
+    machine.write(&old_document);
+    machine.told(0, &["apply"]);
+    assert_eq!(machine.state(), old, "going back goes back");
+    let is_whole = |when: &str, state: &Value| {
+        assert!(*state == old || *state == new, "{point}, {loss:?}, {when}: neither old nor new:\n{state:#}");
+    };
+
+    fs::write(&trigger, "").unwrap();
+    machine.write(&new_document);
+    let client = machine.command(&["apply", "--wait", "30"]);
+    let ended = machine.agent().wait(SOON);
+    assert_eq!(ended.signal(), Some(Signal::ABORT.as_raw()), "{point}: {ended:?}\n{}", machine.agent().log());
+    // It is told the truth: that the agent went away, or how it ended if the answer was still sent.
+    assert!(matches!(client.status.code(), Some(0 | 3)), "{point}: {client:?}");
+    let while_dead = wait::until("the engine to finish what it was told", SOON, || {
+        let first = machine.state();
+        (first == machine.state()).then_some(first)
+    });
+    is_whole("while the agent is dead", &while_dead);
+
+    // The source is of no help: what comes up is what the ledger holds.
+    fs::remove_file(&trigger).unwrap();
+    machine.write_text("{");
+    if loss == Loss::AgentAndEngine {
+        machine.lose_engine();
+        machine.start_engine();
+        machine.assert_nothing_is_open();
+    }
+    machine.start_agent(&[]);
+    machine.wait_converged();
+    let came_up = machine.state();
+    is_whole("after the restart", &came_up);
+    let status = machine.json(1, &["status"]);
+    let generation = status["accepted"]["generation"].as_u64().unwrap();
+    assert_eq!(came_up == new, generation == 4, "{point}: generation {generation} runs something else");
+    assert_eq!(
+        machine.told(0, &["diff", "newest", if generation == 4 { "2" } else { "1" }]).lines().last(),
+        Some("Nothing differs.")
+    );
+
+    machine.write(&new_document);
+    machine.told(0, &["apply"]);
+    assert_eq!(machine.state(), new, "{point}, {loss:?}");
+    let story = machine.story();
+    assert!(story.contains(&"4 converged".to_owned()), "{point}, {loss:?}: {story:?}");
+    println!(
+        "{point}, {loss:?}: while dead {}, came up with generation {generation}",
+        if while_dead == new { "new" } else { "old" }
+    );
+}
+
+#[test]
+fn wherever_the_agent_dies_one_generation_runs_whole() {
+    let cases: Vec<(String, Loss)> =
+        points().into_iter().flat_map(|point| [(point.clone(), Loss::Agent), (point, Loss::AgentAndEngine)]).collect();
+    assert!(cases.len() > 20, "{cases:?}");
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some((point, loss)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if std::panic::catch_unwind(|| die_at(point, *loss)).is_err() {
+                        failed.lock().unwrap().push(format!("{point}, {loss:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), cases.len());
+}
