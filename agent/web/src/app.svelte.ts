@@ -6,11 +6,13 @@ import type { Broadcast, Message, Page, Snapshot } from './protocol.ts';
 export class App {
   page = $state.raw() as Page;
   broadcast = $state.raw<Broadcast | null>(null);
+  viewers = $state<number | null>(null);
   isConnected = $state(false);
 
   constructor(first: Snapshot) {
     this.page = first.page;
     this.broadcast = first.broadcast;
+    this.viewers = first.viewers;
   }
 
   /** Follows the engine until the returned function is called. */
@@ -23,7 +25,8 @@ export class App {
   }
 
   #take(message: Message): void {
-    if (message.kind !== 'broadcast') this.page = message.page;
-    if (message.kind !== 'page') this.broadcast = message.broadcast;
+    if ('page' in message) this.page = message.page;
+    if ('broadcast' in message) this.broadcast = message.broadcast;
+    if ('viewers' in message) this.viewers = message.viewers;
   }
 }

@@ -3,6 +3,8 @@
 import './styles/palette.css';
 import './styles/page.css';
 import './styles/player.css';
+import './styles/prose.css';
+import './styles/actions.css';
 import { mount } from 'svelte';
 import { App } from './app.svelte.ts';
 import type { Snapshot } from './protocol.ts';

@@ -4,7 +4,7 @@
 import { backoff } from './backoff.ts';
 import { waitForCushion } from './cushion.ts';
 import { bringInStep } from './handover.ts';
-import type { Broadcast } from './protocol.ts';
+import type { Autoplay, Broadcast } from './protocol.ts';
 import { type Choice, keepChoice } from './quality.ts';
 import { openSession, type Inheritance, type Session } from './session.ts';
 import { loadSound, saveSound } from './sound.ts';
@@ -31,6 +31,8 @@ export class Playback {
   isSoundBlocked = $state(false);
   /** The browser allowed no playback at all without a click. */
   isPlayBlocked = $state(false);
+  /** The broadcast waits for the viewer to press play; until then nothing of it is fetched. */
+  isHeld = $state(false);
   isBehind = $state(false);
   canChoose = $state(true);
   choice = $state<Choice>(null);
@@ -38,6 +40,8 @@ export class Playback {
   variant = $state<string | null>(null);
   /** The broadcast on screen; its ladder is the one the menu offers. */
   broadcast = $state.raw<Broadcast | null>(null);
+  /** What decides about the next broadcast that begins; one that plays or waits is left alone. */
+  autoplay: Autoplay = 'always';
 
   readonly #videos: readonly [HTMLVideoElement, HTMLVideoElement];
   readonly #cleanup = new AbortController();
@@ -47,6 +51,8 @@ export class Playback {
   #adopting: Promise<void> = Promise.resolve();
   #newest: Broadcast | null = null;
   #failures = 0;
+  /** Whether the viewer pressed play here, and did not pause since: the next broadcast then needs no other press. */
+  #isWanted = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval>;
 
@@ -68,8 +74,9 @@ export class Playback {
   follow(broadcast: Broadcast): void {
     const previous = this.#newest;
     this.#newest = broadcast;
+    if (previous?.id !== broadcast.id) void this.#begin(broadcast);
     // The engine speaking again is the best sign that a failed player will now find its playlist.
-    if (previous?.id !== broadcast.id || this.#retry !== undefined) void this.#start(broadcast);
+    else if (this.#retry !== undefined) void this.#start(broadcast);
     else if (broadcast.ladderRevision > previous.ladderRevision) void this.#adopt();
   }
 
@@ -81,7 +88,9 @@ export class Playback {
   }
 
   togglePlay(): void {
-    if (this.video.paused) void this.#play();
+    this.#isWanted = this.isHeld || this.video.paused;
+    if (this.isHeld) this.#release();
+    else if (this.video.paused) void this.#play();
     else this.video.pause();
   }
 
@@ -105,6 +114,7 @@ export class Playback {
   }
 
   goLive(): void {
+    if (this.isHeld) return this.togglePlay();
     const position = this.#session?.livePosition;
     if (position !== null && position !== undefined) this.video.currentTime = position;
     this.isBehind = false;
@@ -120,10 +130,49 @@ export class Playback {
     this.#measure();
   }
 
+  /** A broadcast that was not there before: starts by itself if it may. */
+  async #begin(broadcast: Broadcast): Promise<void> {
+    this.#endSession();
+    const { signal } = this.#run;
+    const mayStart = this.#isWanted || this.autoplay === 'always';
+    const isAllowed = mayStart || (this.autoplay === 'soundOnly' && (await this.#maySound()));
+    if (signal.aborted) return;
+    if (isAllowed) return this.#start(broadcast);
+    this.#hold(broadcast);
+  }
+
+  #hold(broadcast: Broadcast): void {
+    this.#endSession();
+    this.broadcast = broadcast;
+    this.hasStarted = false;
+    this.isHeld = true;
+    this.isWaiting = false;
+  }
+
+  /** The viewer pressed play on a broadcast that waited for it. */
+  #release(): void {
+    // Safari remembers a press only for the element that was told to play during it, and there is no source yet.
+    void this.#maySound();
+    if (this.#newest !== null) void this.#start(this.#newest);
+  }
+
+  /** Whether the browser lets this page be heard. Asked of an element without a source: nothing is fetched for it. */
+  async #maySound(): Promise<boolean> {
+    const { video } = this;
+    video.muted = false;
+    const answer = video.play().then(
+      () => true,
+      (error: unknown) => !isRefusal(error),
+    );
+    video.pause();
+    return answer;
+  }
+
   async #start(broadcast: Broadcast): Promise<void> {
     this.#endSession();
     const run = this.#run;
     this.broadcast = broadcast;
+    this.isHeld = false;
     this.choice = keepChoice(this.choice, broadcast.variants);
     this.hasStarted = false;
     this.isWaiting = true;
@@ -136,7 +185,10 @@ export class Playback {
       this.#session = session;
       this.canChoose = session.canChoose;
       await waitForCushion(session, run.signal);
-      if (!run.signal.aborted) await this.#play();
+      if (run.signal.aborted) return;
+      const mayBeSilent = this.#isWanted || this.autoplay !== 'soundOnly';
+      if (mayBeSilent) await this.#play();
+      else if (!(await this.#tryPlay())) this.#hold(broadcast);
     } catch (error) {
       if (!run.signal.aborted) this.#restart(String(error));
     }
@@ -277,7 +329,7 @@ export class Playback {
       await this.video.play();
       return true;
     } catch (error) {
-      return !(error instanceof DOMException && error.name === 'NotAllowedError');
+      return !isRefusal(error);
     }
   }
 
@@ -313,4 +365,9 @@ export class Playback {
     if (session === null || live === null || !this.hasStarted) return;
     this.isBehind = live - this.video.currentTime > BEHIND * session.targetDuration;
   }
+}
+
+/** Whether the browser wants a click first. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'NotAllowedError';
 }

@@ -1,13 +1,42 @@
 import { describe, expect, it } from 'vitest';
-import { readMessage, webUrl } from './protocol.ts';
+import { ownAddress, type Page, readMessage, webUrl } from './protocol.ts';
 
-const page = { name: 'n', summary: '', tags: [], socialHandles: [], offlineMessage: '', theme: {}, logo: null };
+const action = { title: 't', url: 'https://a.example/', description: '', colour: null, openExternally: true, frame: null };
+const theme = {
+  background: null,
+  surface: null,
+  text: null,
+  mutedText: null,
+  accent: null,
+  accentText: null,
+  cornerRadius: 4,
+};
+const page: Page = {
+  name: 'n',
+  summary: '',
+  tags: [],
+  socialHandles: [],
+  offlineHtml: '',
+  contentHtml: '<p>c</p>',
+  theme,
+  logo: null,
+  customCss: '/custom.css?v=1',
+  customJavascript: null,
+  externalActions: [action, { ...action, openExternally: false, frame: '/action/1?v=2' }],
+  showViewerCount: true,
+  autoplay: 'soundOnly',
+  nsfw: false,
+  searchIndexing: true,
+  publicUrl: null,
+};
 const broadcast = { id: 'a', startedAt: 1, playlist: '/p', ladderRevision: 0, variants: [] };
 
 describe('a frame of the event socket', () => {
   it.each([
-    { kind: 'hello', page, broadcast: null },
-    { kind: 'hello', page, broadcast },
+    { kind: 'hello', page, broadcast: null, viewers: null },
+    { kind: 'hello', page, broadcast, viewers: 0 },
+    { kind: 'viewers', viewers: 12 },
+    { kind: 'viewers', viewers: null },
     { kind: 'page', page },
     { kind: 'broadcast', broadcast },
     { kind: 'broadcast', broadcast: null },
@@ -15,12 +44,22 @@ describe('a frame of the event socket', () => {
     expect(readMessage(JSON.stringify(message))).toEqual(message);
   });
 
-  it.each(['', '{', '[]', 'null', '1', '{"kind":"news"}', '{"kind":"page"}', '{"kind":"hello","page":{}}'])(
+  it.each(['', '{', '[]', 'null', '1', '{"kind":"news"}', '{"kind":"page"}', '{"kind":"hello","page":{}}', '{"kind":"viewers"}'])(
     'is skipped: %s',
     (text) => {
       expect(readMessage(text)).toBeNull();
     },
   );
+
+  it.each(Object.keys(page))('is skipped when its page has another %s', (key) => {
+    expect(readMessage(JSON.stringify({ kind: 'page', page: { ...page, [key]: 7 } }))).toBeNull();
+    expect(readMessage(JSON.stringify({ kind: 'page', page: { ...page, [key]: undefined } }))).toBeNull();
+  });
+
+  it.each(Object.keys(action))('is skipped when an action has another %s', (key) => {
+    const externalActions = [{ ...action, [key]: 7 }];
+    expect(readMessage(JSON.stringify({ kind: 'page', page: { ...page, externalActions } }))).toBeNull();
+  });
 });
 
 describe('an address', () => {
@@ -28,6 +67,13 @@ describe('an address', () => {
     expect(webUrl('https://a.example/x')).toBe('https://a.example/x');
     for (const address of ['javascript:alert(1)', ' JAVASCRIPT:x', 'data:text/html,x', '/relative', 'ftp://a', '']) {
       expect(webUrl(address)).toBeNull();
+    }
+  });
+
+  it('leads to this server or nowhere', () => {
+    expect(ownAddress('/custom.js?v=1')).toBe('/custom.js?v=1');
+    for (const address of [null, '', '/', '//a.example/x', '/\\a.example', 'https://a.example/', 'javascript:x', 'x.js']) {
+      expect(ownAddress(address)).toBeNull();
     }
   });
 });

@@ -8,6 +8,8 @@ export interface Theme {
   mutedText: string | null;
   accent: string | null;
   accentText: string | null;
+  /** CSS pixels, 0 to 40; null for the page's own. */
+  cornerRadius: number | null;
 }
 
 export interface SocialHandle {
@@ -15,15 +17,45 @@ export interface SocialHandle {
   url: string;
 }
 
+/** A button that leads elsewhere. */
+export interface ExternalAction {
+  title: string;
+  /** Where it leads, on the web. */
+  url: string;
+  /** What happens there; may be empty. */
+  description: string;
+  /** `#rrggbb` or `#rrggbbaa`; null for the accent. */
+  colour: string | null;
+  openExternally: boolean;
+  /** Address on this server of a page that holds `url` in a sandbox; null where a click opens another tab. */
+  frame: string | null;
+}
+
+/** When the player starts by itself: never, always (silent where the browser wants it so), only with sound. */
+export type Autoplay = 'off' | 'always' | 'soundOnly';
+
 export interface Page {
   name: string;
   summary: string;
   tags: string[];
   socialHandles: SocialHandle[];
-  offlineMessage: string;
+  /** Sanitised HTML; empty for the page's own words. */
+  offlineHtml: string;
+  /** Sanitised HTML below everything else; empty for none. */
+  contentHtml: string;
   theme: Theme;
   /** Address of the picture, or null for the built-in mark. */
   logo: string | null;
+  /** Address of the operator's stylesheet; another text is another address. */
+  customCss: string | null;
+  /** Address of the operator's script; another text is another address. */
+  customJavascript: string | null;
+  externalActions: ExternalAction[];
+  showViewerCount: boolean;
+  autoplay: Autoplay;
+  nsfw: boolean;
+  searchIndexing: boolean;
+  publicUrl: string | null;
 }
 
 /** One quality as published. */
@@ -48,12 +80,15 @@ export interface Broadcast {
 export interface Snapshot {
   page: Page;
   broadcast: Broadcast | null;
+  /** How many watch; null while nobody publishes, or when it is nobody's business. */
+  viewers: number | null;
 }
 
 export type Message =
   | ({ kind: 'hello' } & Snapshot)
   | { kind: 'page'; page: Page }
-  | { kind: 'broadcast'; broadcast: Broadcast | null };
+  | { kind: 'broadcast'; broadcast: Broadcast | null }
+  | { kind: 'viewers'; viewers: number | null };
 
 /** Reads one text frame. A frame of a kind this build does not know is skipped, so that the engine may grow. */
 export function readMessage(text: string): Message | null {
@@ -66,9 +101,11 @@ export function readMessage(text: string): Message | null {
   if (!isRecord(value)) return null;
   const knowsPage = isPage(value['page']);
   const knowsBroadcast = value['broadcast'] === null || isBroadcast(value['broadcast']);
-  if (value['kind'] === 'hello' && knowsPage && knowsBroadcast) return value as Message;
+  const knowsViewers = isNumberOrNull(value['viewers']);
+  if (value['kind'] === 'hello' && knowsPage && knowsBroadcast && knowsViewers) return value as Message;
   if (value['kind'] === 'page' && knowsPage) return value as Message;
   if (value['kind'] === 'broadcast' && knowsBroadcast) return value as Message;
+  if (value['kind'] === 'viewers' && knowsViewers) return value as Message;
   return null;
 }
 
@@ -82,19 +119,48 @@ export function webUrl(address: string): string | null {
   }
 }
 
+/** The address if it leads to this very server, else null: what runs in the page or is framed by it comes from here. */
+export function ownAddress(address: string | null): string | null {
+  return address !== null && /^\/[^/\\]/.test(address) ? address : null;
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What each field of a page has to be. A missing one would otherwise show as an error in the middle of a redraw. */
+const PAGE: Record<keyof Page, (value: unknown) => boolean> = {
+  name: isString,
+  summary: isString,
+  tags: Array.isArray,
+  socialHandles: Array.isArray,
+  offlineHtml: isString,
+  contentHtml: isString,
+  theme: isRecord,
+  logo: isStringOrNull,
+  customCss: isStringOrNull,
+  customJavascript: isStringOrNull,
+  externalActions: (value) => Array.isArray(value) && value.every(isAction),
+  showViewerCount: isBoolean,
+  autoplay: (value) => value === 'off' || value === 'always' || value === 'soundOnly',
+  nsfw: isBoolean,
+  searchIndexing: isBoolean,
+  publicUrl: isStringOrNull,
+};
+
 function isPage(value: unknown): value is Page {
+  return isRecord(value) && Object.entries(PAGE).every(([key, isRight]) => isRight(value[key]));
+}
+
+function isAction(value: unknown): value is ExternalAction {
   return (
     isRecord(value) &&
-    typeof value['name'] === 'string' &&
-    typeof value['summary'] === 'string' &&
-    typeof value['offlineMessage'] === 'string' &&
-    Array.isArray(value['tags']) &&
-    Array.isArray(value['socialHandles']) &&
-    isRecord(value['theme'])
+    isString(value['title']) &&
+    isString(value['url']) &&
+    isString(value['description']) &&
+    isStringOrNull(value['colour']) &&
+    isBoolean(value['openExternally']) &&
+    isStringOrNull(value['frame'])
   );
 }
 
@@ -107,4 +173,20 @@ function isBroadcast(value: unknown): value is Broadcast {
     typeof value['ladderRevision'] === 'number' &&
     Array.isArray(value['variants'])
   );
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isStringOrNull(value: unknown): value is string | null {
+  return value === null || isString(value);
+}
+
+function isNumberOrNull(value: unknown): value is number | null {
+  return value === null || typeof value === 'number';
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }

@@ -1,4 +1,4 @@
-// Outlines of the player's buttons in a 24 by 24 box. Drawn, because system fonts lack the player signs.
+// Outlines of the page's signs in a 24 by 24 box. Drawn, because system fonts lack the player signs.
 
 export const SHAPES = {
   play: 'M8 5.2v13.6a1 1 0 0 0 1.5.9l11-6.8a1 1 0 0 0 0-1.8l-11-6.8A1 1 0 0 0 8 5.2z',
@@ -10,6 +10,9 @@ export const SHAPES = {
   full: 'M5 4h4a1 1 0 0 1 0 2H6v3a1 1 0 0 1-2 0V5a1 1 0 0 1 1-1zm10 0h4a1 1 0 0 1 1 1v4a1 1 0 1 1-2 0V6h-3a1 1 0 1 1 0-2zM5 14a1 1 0 0 1 1 1v3h3a1 1 0 1 1 0 2H5a1 1 0 0 1-1-1v-4a1 1 0 0 1 1-1zm14 0a1 1 0 0 1 1 1v4a1 1 0 0 1-1 1h-4a1 1 0 1 1 0-2h3v-3a1 1 0 0 1 1-1z',
   small: 'M9 4a1 1 0 0 1 1 1v4a1 1 0 0 1-1 1H5a1 1 0 0 1 0-2h3V5a1 1 0 0 1 1-1zm6 0a1 1 0 0 1 1 1v3h3a1 1 0 1 1 0 2h-4a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM5 14h4a1 1 0 0 1 1 1v4a1 1 0 1 1-2 0v-3H5a1 1 0 1 1 0-2zm10 0h4a1 1 0 1 1 0 2h-3v3a1 1 0 1 1-2 0v-4a1 1 0 0 1 1-1z',
   check: 'M9.5 16.6 5.2 12.3a1 1 0 0 0-1.4 1.4l5 5a1 1 0 0 0 1.4 0l10-10a1 1 0 0 0-1.4-1.4z',
+  eye: 'M12 5c5 0 8.6 4 10 6.4a1.2 1.2 0 0 1 0 1.2C20.6 15 17 19 12 19S3.4 15 2 12.6a1.2 1.2 0 0 1 0-1.2C3.4 9 7 5 12 5zm0 2c-3.9 0-6.8 3-8 5 1.2 2 4.1 5 8 5s6.8-3 8-5c-1.2-2-4.1-5-8-5zm0 2a3 3 0 1 1 0 6 3 3 0 0 1 0-6z',
+  outside: 'M14 4h5a1 1 0 0 1 1 1v5a1 1 0 1 1-2 0V7.4l-7.3 7.3a1 1 0 0 1-1.4-1.4L16.6 6H14a1 1 0 1 1 0-2zM6 6h4a1 1 0 1 1 0 2H6v10h10v-4a1 1 0 1 1 2 0v4a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2z',
+  close: 'M6.7 5.3a1 1 0 0 0-1.4 1.4l5.3 5.3-5.3 5.3a1 1 0 1 0 1.4 1.4l5.3-5.3 5.3 5.3a1 1 0 0 0 1.4-1.4L13.4 12l5.3-5.3a1 1 0 0 0-1.4-1.4L12 10.6z',
 } as const;
 
 export type Shape = keyof typeof SHAPES;

@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import type { Theme } from './protocol.ts';
-import { colourScheme, themeProperties } from './theme.ts';
+import { buttonColours, colourScheme, themeProperties } from './theme.ts';
 
-const PLAIN: Theme = { background: null, surface: null, text: null, mutedText: null, accent: null, accentText: null };
+const PLAIN: Theme = {
+  background: null,
+  surface: null,
+  text: null,
+  mutedText: null,
+  accent: null,
+  accentText: null,
+  cornerRadius: null,
+};
 
 describe('the declared colours', () => {
   it('give way to the stylesheet where nothing is declared', () => {
     const properties = themeProperties(PLAIN);
     expect(properties.get('color-scheme')).toBe('light dark');
-    expect([...properties.values()].filter((value) => value === 'initial')).toHaveLength(6);
+    expect([...properties.values()].filter((value) => value === 'initial')).toHaveLength(7);
   });
 
   it.each([
@@ -31,5 +39,25 @@ describe('the declared colours', () => {
 
   it.each(['red', '#12345', '#fff;}', 'url(//a)', '#gggggg', ''])('ignore %s', (hostile) => {
     expect(themeProperties({ ...PLAIN, background: hostile }).get('--theme-background')).toBe('initial');
+  });
+
+  it('round the corners as far as declared', () => {
+    expect(themeProperties({ ...PLAIN, cornerRadius: 0 }).get('--theme-corner-radius')).toBe('0px');
+    expect(themeProperties({ ...PLAIN, cornerRadius: 40 }).get('--theme-corner-radius')).toBe('40px');
+  });
+});
+
+describe('a button in a colour of its own', () => {
+  it.each([
+    [null, null, null],
+    ['red', null, null],
+    ['#FFCC00', '#ffcc00', '#000000'],
+    ['#123456', '#123456', '#ffffff'],
+    // Half of it lets white through under black text, and black under white text.
+    ['#ffcc0080', '#ffe57f', '#000000'],
+    ['#12345680', '#091a2b', '#ffffff'],
+    ['#ffffff00', '#ffffff', '#000000'],
+  ])('%s is readable', (own, ground, text) => {
+    expect(buttonColours(own)).toEqual({ ground, text });
   });
 });

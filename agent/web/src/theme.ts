@@ -1,9 +1,11 @@
-// The declared colours, as custom properties. The same rules are in theme_css of agent/engine/src/web/view.rs,
-// which serves the colours of the first paint; this module repaints an open page.
+// The declared colours and corners, as custom properties. The same rules are in
+// agent/engine/src/web/shell/theme.rs, which serves the colours of the first paint; this module repaints an open page.
 
 import type { Theme } from './protocol.ts';
 
-const PROPERTIES: Record<keyof Theme, string> = {
+type ColourName = Exclude<keyof Theme, 'cornerRadius'>;
+
+const PROPERTIES: Record<ColourName, string> = {
   background: '--theme-background',
   surface: '--theme-surface',
   text: '--theme-text',
@@ -23,13 +25,15 @@ const MIDDLE = 0.179;
  */
 export function themeProperties(theme: Theme): Map<string, string> {
   const properties = new Map<string, string>();
-  for (const key of Object.keys(PROPERTIES) as (keyof Theme)[]) {
+  for (const key of Object.keys(PROPERTIES) as ColourName[]) {
     properties.set(PROPERTIES[key], colour(theme[key]) ?? 'initial');
   }
   const accent = colour(theme.accent);
   if (accent !== null && colour(theme.accentText) === null) {
-    properties.set(PROPERTIES.accentText, isLight(accent) ? '#000000' : '#ffffff');
+    properties.set(PROPERTIES.accentText, readableOn(accent));
   }
+  const { cornerRadius } = theme;
+  properties.set('--theme-corner-radius', typeof cornerRadius === 'number' ? `${cornerRadius}px` : 'initial');
   properties.set('color-scheme', colourScheme(theme));
   return properties;
 }
@@ -46,6 +50,28 @@ export function colourScheme(theme: Theme): 'light' | 'dark' | 'light dark' {
 /** Repaints an open page. Nothing of this touches a video element. */
 export function applyTheme(theme: Theme, root: HTMLElement): void {
   for (const [property, value] of themeProperties(theme)) root.style.setProperty(property, value);
+}
+
+/**
+ * The two colours of a button, both null for those of the accent. A colour that lets something through is mixed with
+ * what its text is not, so that the text is readable whatever the page's background.
+ */
+export function buttonColours(own: string | null): { ground: string | null; text: string | null } {
+  const ground = colour(own);
+  if (ground === null) return { ground: null, text: null };
+  const text = readableOn(ground);
+  return { ground: opaque(ground, text === '#000000' ? 255 : 0), text };
+}
+
+/** `hex` over a grey of `under`, 0 to 255. */
+function opaque(hex: string, under: number): string {
+  const share = hex.length > 7 ? parseInt(hex.slice(7), 16) / 255 : 1;
+  const mixed = [1, 3, 5].map((at) => Math.round(parseInt(hex.slice(at, at + 2), 16) * share + under * (1 - share)));
+  return `#${mixed.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
+}
+
+function readableOn(hex: string): '#000000' | '#ffffff' {
+  return isLight(hex) ? '#000000' : '#ffffff';
 }
 
 function colour(value: string | null): string | null {
