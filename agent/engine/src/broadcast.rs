@@ -22,6 +22,7 @@ use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::protocol::FromWorker;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::counts;
 use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
@@ -237,10 +238,12 @@ impl Channel {
                 if publish.reply.send(Ok(())).is_err() {
                     return;
                 }
+                counts::SESSIONS_ADMITTED.add(1);
                 tracing::info!(channel = %admitted.channel, %session, stream_key = admitted.key_name, "publisher admitted");
                 self.begin(session, admitted, publish.end, &declared);
             }
             Err(refusal) => {
+                counts::SESSIONS_REFUSED.add(1);
                 tracing::warn!(%session, reason = %refusal, "publisher refused");
                 // The publisher may have hung up meanwhile; it is refused either way.
                 let _is_awaited = publish.reply.send(Err(refusal));

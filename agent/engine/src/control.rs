@@ -23,6 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::broadcast::ChannelHandle;
+use crate::counts;
 use crate::declared::Declared;
 use crate::ingest::{self, Ingest};
 use crate::listeners::Port;
@@ -43,13 +44,21 @@ const SOCKET_MODE: u32 = 0o660;
 
 type Question = (Request, oneshot::Sender<Response>);
 
+/// What was applied last, for those who may ask over the web.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Applied {
+    /// 0: nothing yet.
+    pub(crate) generation: u64,
+    pub(crate) listeners: BTreeMap<Listener, SocketAddr>,
+}
+
 /// The task that owns what the agent may change.
 pub(crate) struct Control {
     pub(crate) settings: watch::Sender<Arc<Declared>>,
     pub(crate) channel: ChannelHandle,
     pub(crate) ingest: Ingest,
     pub(crate) site: Site,
-    generation: u64,
+    applied: watch::Sender<Applied>,
     ports: BTreeMap<Listener, Port>,
     rtmp_permits: Arc<Semaphore>,
     http_permits: Arc<Semaphore>,
@@ -61,13 +70,14 @@ impl Control {
         channel: ChannelHandle,
         ingest: Ingest,
         site: Site,
+        applied: watch::Sender<Applied>,
     ) -> Self {
         Self {
             settings,
             channel,
             ingest,
             site,
-            generation: 0,
+            applied,
             ports: BTreeMap::new(),
             rtmp_permits: Arc::new(Semaphore::new(ingest::MOST_CONNECTIONS)),
             http_permits: Arc::new(Semaphore::new(web::MOST_CONNECTIONS)),
@@ -81,7 +91,8 @@ impl Control {
                 Request::Observe => Response::Observed(Box::new(self.observe())),
                 Request::Apply { generation, digest, steps } => {
                     let outcomes = self.apply(steps).await;
-                    self.generation = generation;
+                    counts::APPLIES.add(1);
+                    self.applied.send_replace(Applied { generation, listeners: self.addresses() });
                     tracing::info!(generation, digest, objects = outcomes.len(), "settings applied");
                     Response::Applied { outcomes }
                 }
@@ -97,8 +108,8 @@ impl Control {
         Observed {
             engine_pid: std::process::id(),
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: self.generation,
-            listeners: self.ports.iter().map(|(listener, port)| (*listener, port.address())).collect(),
+            generation: self.applied.borrow().generation,
+            listeners: self.addresses(),
             trusted_proxies: declared.trusted_proxies.clone(),
             stream_keys: declared.stream_keys.clone(),
             admin: declared.admin.clone(),
@@ -109,8 +120,12 @@ impl Control {
             metrics: declared.metrics.clone(),
             pending: facts.pending,
             broadcast: facts.broadcast,
-            conditions: facts.conditions,
+            conditions: facts.conditions.into_iter().chain(self.site.webhooks().conditions()).collect(),
         }
+    }
+
+    fn addresses(&self) -> BTreeMap<Listener, SocketAddr> {
+        self.ports.iter().map(|(listener, port)| (*listener, port.address())).collect()
     }
 
     async fn apply(&mut self, steps: Vec<Step>) -> Vec<Outcome> {

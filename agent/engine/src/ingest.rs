@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
+use crate::counts;
 use crate::tasks::{self, chain};
 
 mod media;
@@ -150,6 +151,7 @@ impl Connection {
             if read == 0 {
                 return Err(Ended::Closed);
             }
+            counts::INGEST_BYTES.add(u64::try_from(read).unwrap_or(0));
             let received = self.rtmp.receive(&buffer[..read]);
             while let Some(event) = self.rtmp.next_event() {
                 self.take(event).await?;
@@ -187,6 +189,11 @@ impl Connection {
     }
 
     async fn pass_on(&self, media: Option<FromPublisher>) -> Result<(), Ended> {
+        match &media {
+            Some(FromPublisher::Video(_)) if self.is_admitted => counts::INGEST_PICTURES.add(1),
+            Some(FromPublisher::Audio(_)) if self.is_admitted => counts::INGEST_SOUND_FRAMES.add(1),
+            _ => {}
+        }
         match media {
             Some(media) => Ok(self.channel.media(self.id, media).await?),
             None => Ok(()),

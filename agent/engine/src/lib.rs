@@ -6,6 +6,7 @@
 
 mod broadcast;
 mod control;
+mod counts;
 mod declared;
 mod descriptors;
 mod ingest;
@@ -14,6 +15,7 @@ pub mod packager;
 mod store;
 mod tasks;
 mod web;
+mod webhooks;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,11 +24,12 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use control::{Control, ControlSocket};
+use control::{Applied, Control, ControlSocket};
 use declared::Declared;
 use ingest::Ingest;
 use store::Store;
 use web::Site;
+use webhooks::Webhooks;
 
 /// What an engine needs to know before the agent speaks to it. Nothing here is a setting.
 #[derive(Clone, Debug)]
@@ -63,8 +66,11 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
     let (settings, declared) = watch::channel(Arc::new(Declared::default()));
     let store = Store::default();
     let channel = broadcast::start(declared.clone(), store.clone(), worker_program);
-    let site = Site::new(declared, channel.clone(), store);
-    let control = Control::new(settings, channel.clone(), Ingest::new(channel), site);
+    let webhooks = Webhooks::default();
+    let (applied_writer, applied) = watch::channel(Applied::default());
+    let site = Site::new(declared.clone(), channel.clone(), store, webhooks.clone(), applied);
+    webhooks.start(declared, &channel, site.clone());
+    let control = Control::new(settings, channel.clone(), Ingest::new(channel), site, applied_writer);
     tracing::info!(pid = std::process::id(), "engine started");
     ready();
     // Each arm may be dropped: clients of the control socket lose a connection they will open again.

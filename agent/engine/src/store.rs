@@ -21,6 +21,12 @@ impl Store {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(uri).cloned()
     }
 
+    /// How many are kept, and their bytes.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (kept.len(), kept.values().map(Bytes::len).sum())
+    }
+
     pub(crate) fn free(&self, uris: &[Uri]) {
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for uri in uris {

@@ -1,8 +1,11 @@
 //! The web server: the page, its events, playlists and segments. Reads snapshots; changes nothing.
 
+mod access;
+mod admin;
 mod assets;
 mod events;
 mod hls;
+mod metrics;
 mod shell;
 pub(crate) mod view;
 mod viewers;
@@ -11,22 +14,27 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::{Extension, Router};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nixcast_core::networks::{self, Networks};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::broadcast::ChannelHandle;
+use crate::broadcast::{ChannelHandle, unix_millis};
+use crate::control::Applied;
+use crate::counts;
 use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
+use crate::webhooks::Webhooks;
+use access::Access;
 use view::{BroadcastView, PageView};
 use viewers::Viewers;
 
@@ -47,6 +55,18 @@ pub(crate) struct Site {
     store: Store,
     pages: Arc<Semaphore>,
     viewers: Viewers,
+    webhooks: Webhooks,
+    applied: watch::Receiver<Applied>,
+    access: Access,
+    started: Started,
+}
+
+/// When the engine started.
+#[derive(Clone, Copy, Debug)]
+struct Started {
+    at: Instant,
+    /// Milliseconds since 1970.
+    unix_ms: i64,
 }
 
 /// Who is at the other end of a connection: a client, or a proxy that speaks for many.
@@ -54,8 +74,24 @@ pub(crate) struct Site {
 pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Site {
-    pub(crate) fn new(declared: Watch, channel: ChannelHandle, store: Store) -> Self {
-        Self { declared, channel, store, pages: Arc::new(Semaphore::new(MOST_PAGES)), viewers: Viewers::default() }
+    pub(crate) fn new(
+        declared: Watch,
+        channel: ChannelHandle,
+        store: Store,
+        webhooks: Webhooks,
+        applied: watch::Receiver<Applied>,
+    ) -> Self {
+        Self {
+            declared,
+            channel,
+            store,
+            pages: Arc::new(Semaphore::new(MOST_PAGES)),
+            viewers: Viewers::default(),
+            webhooks,
+            applied,
+            access: Access::default(),
+            started: Started { at: Instant::now(), unix_ms: unix_millis() },
+        }
     }
 
     /// Takes over an accepted connection for as long as it lasts.
@@ -63,6 +99,7 @@ impl Site {
         // A client that is gone already has no address any more, and nothing to be told.
         let Ok(peer) = stream.peer_addr() else { return };
         let service = TowerToHyperService::new(routes(self.clone()).layer(Extension(Peer(peer.ip()))));
+        let open = counts::HTTP_CONNECTIONS.enter();
         tasks::spawn("http-connection", async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -72,7 +109,7 @@ impl Site {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "HTTP connection ended");
             }
-            drop(permit);
+            drop((permit, open));
         });
     }
 
@@ -92,6 +129,10 @@ impl Site {
         let lines: Vec<&str> =
             headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default()).collect();
         networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
+    }
+
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
     }
 
     fn declared(&self) -> Arc<Declared> {
@@ -115,9 +156,17 @@ fn routes(site: Site) -> Router {
         .route("/assets/{*path}", get(asset))
         .route("/api/page", get(page))
         .route("/api/events", get(events::open))
+        .route("/api/admin/status", get(admin::status))
+        .route("/metrics", get(metrics::serve))
         .route("/hls/{*path}", get(hls::serve))
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(map_response(count))
         .with_state(site)
+}
+
+async fn count(response: Response) -> Response {
+    counts::answered(response.status().as_u16());
+    response
 }
 
 async fn index(State(site): State<Site>) -> Response {

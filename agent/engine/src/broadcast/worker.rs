@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::Input;
+use crate::counts;
 use crate::tasks::{self, chain};
 
 /// Units waiting for the worker: three seconds of 30 fps video and 48 kHz sound. Full means the worker cannot keep up.
@@ -80,18 +81,23 @@ impl Worker {
         let has_room = self.queue.capacity() > CONTROL_RESERVE;
         if self.is_skipping && !(unit.is_sync && has_room) {
             // Before the first keyframe there is nothing to decode: that is no loss of the worker's.
-            self.dropped_units += u64::from(!has_room);
+            self.count_dropped(u64::from(!has_room));
             return;
         }
         self.is_skipping = !has_room || self.queue.try_send(ToWorker::Video(unit)).is_err();
-        self.dropped_units += u64::from(self.is_skipping);
+        self.count_dropped(u64::from(self.is_skipping));
     }
 
     /// Queues an audio unit, or drops it when the queue is full.
     pub(super) fn audio(&mut self, unit: nixcast_media::protocol::MediaUnit) {
         if self.queue.capacity() <= CONTROL_RESERVE || self.queue.try_send(ToWorker::Audio(unit)).is_err() {
-            self.dropped_units += 1;
+            self.count_dropped(1);
         }
+    }
+
+    fn count_dropped(&mut self, units: u64) {
+        self.dropped_units += units;
+        counts::UNITS_DROPPED.add(units);
     }
 }
 

@@ -161,6 +161,7 @@ impl Show {
             return;
         }
         self.quick_deaths = if self.worker_started.elapsed() < PROVEN { self.quick_deaths + 1 } else { 1 };
+        crate::counts::WORKERS_LOST.add(1);
         tracing::warn!(session = %self.session(), how, deaths = self.quick_deaths, "transcoder worker lost");
         self.failures.clear();
         self.ladder.forget_encoders();

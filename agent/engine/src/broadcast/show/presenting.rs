@@ -9,6 +9,7 @@ use super::{Awaiting, Show};
 use crate::broadcast::sound;
 use crate::broadcast::track::{self, RungTrack};
 use crate::broadcast::{ChannelFacts, Stage};
+use crate::counts;
 use crate::packager::Segment;
 use crate::web::view::{BroadcastView, VariantView};
 
@@ -172,6 +173,7 @@ fn publish_segment(track: &Track, segment: Segment, stage: &Stage) {
     stage.with(|presentation| {
         if let Some(uri) = presentation.add_segment(track, facts) {
             stage.store.put(&uri, segment.data);
+            counts::SEGMENTS.add(1);
         }
     });
 }
