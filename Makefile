@@ -8,10 +8,10 @@ export CARGO_TARGET_DIR ?= $(cache)/nixcast/target
 export NIXCAST_BIN := $(CURDIR)/build/nixcast
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench pictures
+.PHONY: help run build test test-system lint bench pictures
 
 help: ## Say what can be asked for
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Show a live picture; change build/demo/settings.nix and watch the page follow
 	@tests/setup/packages build demo
@@ -25,6 +25,11 @@ build: ## Build the page and the binary: build/nixcast
 test: ## Lint, licences, unit, Nix, end-to-end and browser tests: all of it
 	@tests/setup/packages build test
 	@tests/setup/test
+
+test-system: ## Boot a real systemd with the rendered units and try to break a broadcast; needs root
+	@tests/setup/packages build system
+	@tests/setup/build
+	@tests/setup/system
 
 lint: ## Formatting, clippy, types of the page, syntax of the Nix files
 	@tests/setup/packages build
