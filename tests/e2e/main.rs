@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what is wrong by panicking")]
 
 mod bad_input;
+mod behind_proxy;
 mod ingest;
 mod last_good;
 mod live;

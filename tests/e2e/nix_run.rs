@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::live::Live;
 
 /// The Nix library that the module is evaluated with.
-fn nixpkgs() -> PathBuf {
+pub(crate) fn nixpkgs() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/nix/fetch-nixpkgs");
     let output = Command::new(script).output().expect("the script can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
