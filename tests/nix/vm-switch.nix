@@ -54,8 +54,9 @@ pkgs.testers.runNixOSTest {
     LIVE = "curl --fail --silent http://127.0.0.1:{}/hls/stream.m3u8"
 
 
-    def switch(name, verb):
-        return machine.execute(f"/run/booted-system/specialisation/{name}/bin/switch-to-configuration {verb} 2>&1")
+    def switch(name, verb, environment=""):
+        program = f"/run/booted-system/specialisation/{name}/bin/switch-to-configuration"
+        return machine.execute(f"{environment} {program} {verb} 2>&1")
 
 
     def page(port):
@@ -79,6 +80,7 @@ pkgs.testers.runNixOSTest {
         status, told = switch("next", "dry-activate")
         assert status == 0 and "would reload" in told and "nixcast-agent.service" in told, told
         assert "nixcast-engine" not in told, told
+        assert "nixcast: what changes" in told and "services.nixcast.instance" in told, told
 
     with subtest("changing settings cuts nobody off"):
         status, told = switch("next", "test")
@@ -92,10 +94,23 @@ pkgs.testers.runNixOSTest {
         machine.succeed("install -m 0400 /dev/stdin /var/keys/guest <<< another-secret")
         machine.wait_until_succeeds("nixcast status", timeout=60)
 
-    with subtest("a refused document changes nothing and fails the switch"):
+    with subtest("a refused document is stopped before anything is touched"):
+        system = machine.succeed("readlink /run/current-system")
         status, told = switch("refused", "test")
+        assert status == 1 and "these settings are refused" in told and "services.nixcast." in told, told
+        assert machine.succeed("readlink /run/current-system") == system
+        status, told = switch("refused", "dry-activate")
+        assert status == 0, told
+
+    with subtest("a refused document that gets past the check changes nothing and fails the switch"):
+        status, told = switch("refused", "test", "NIXOS_NO_CHECK=1")
         assert status == 4, told
         assert page(8081)["name"] == "Second"
         assert (machine.succeed(ENGINE), machine.succeed(PUBLISHER)) == (engine, publisher)
+
+    with subtest("the engine's user is made up, and its folders are its own"):
+        assert 61184 <= int(machine.succeed("stat --format=%u /run/nixcast")) <= 65519
+        machine.succeed("runuser -u nixcast-agent -- test -d /var/lib/nixcast-agent/ledger")
+        machine.fail("runuser -u nixcast-agent -- test -d /var/lib/private/nixcast")
   '';
 }
