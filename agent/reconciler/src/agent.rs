@@ -155,6 +155,7 @@ impl Agent {
     async fn run(mut self, mut stop: impl Future<Output = ()> + Unpin) -> Result<(), AgentError> {
         let mut link_state = self.link.state();
         self.reading.start();
+        self.read_first().await;
         self.follow_files();
         loop {
             let wake = tokio::select! {
@@ -167,6 +168,15 @@ impl Agent {
                 () = sleep_until(self.next_look) => Wake::Timer,
             };
             self.handle(wake).await;
+        }
+    }
+
+    /// Takes in a JSON file before anything is compared, so that settings replaced while the agent was away do not come
+    /// back for a moment. A Nix file may take its time: the last good settings run meanwhile.
+    async fn read_first(&mut self) {
+        if self.reading.is_nearly_done() {
+            let reading::Outcome { content, .. } = self.reading.finished().await;
+            self.acceptance.take_source(content, self.reading.source());
         }
     }
 

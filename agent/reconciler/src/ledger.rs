@@ -63,7 +63,8 @@ pub enum LedgerError {
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     pub generation: u64,
-    /// Seconds since 1970.
+    /// Seconds since 1970; RFC 3339 in JSON.
+    #[serde(with = "crate::moment")]
     pub accepted_at: i64,
     pub digest: String,
     pub origin: Origin,

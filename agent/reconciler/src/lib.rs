@@ -13,6 +13,7 @@ mod engine_link;
 mod ledger;
 mod line;
 mod material;
+mod moment;
 pub mod nix;
 mod protocol;
 mod report;
@@ -28,6 +29,7 @@ pub use ledger::{Entry, GenerationOutcome, HeldObject, HistoryEvent, Ledger, Led
 pub use protocol::{AgentRequest, AgentResponse, HandedIn};
 pub use report::{
     Accepted, ApplyReport, ApplyVerdict, Condition, ConditionKind, DriftCounts, EngineStatus, ObjectState,
-    ObjectStatus, PlanReport, ProblemReport, Refusal, RefusalReason, SourceStatus, Status, chain,
+    ObjectStatus, PlanReport, ProblemReport, Refusal, RefusalReason, SourceStatus, Status, chain, drift_sentences,
+    held_sentence,
 };
 pub use source::Source;

@@ -9,6 +9,7 @@ use nixcast_core::control::{BroadcastFacts, Condition as EngineCondition, Listen
 use nixcast_core::plan::{Change, FieldChange, Held};
 use nixcast_schema::{Problem, Problems};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ledger::Origin;
 
@@ -98,6 +99,29 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A held object in a sentence. Many reasons name the very option inside the object, which says more than the object.
+#[must_use]
+pub fn held_sentence(object: &str, reason: &str) -> String {
+    if reason.contains(object) { reason.to_owned() } else { format!("{object}: {reason}") }
+}
+
+/// What runs otherwise than declared: a sentence for each option, or one for an object that is not there or should not
+/// be.
+#[must_use]
+pub fn drift_sentences(object: &str, fields: &[FieldChange]) -> Vec<String> {
+    if fields.iter().all(|field| field.before.is_none()) {
+        return vec![format!("{object} does not run")];
+    }
+    if fields.iter().all(|field| field.after.is_none()) {
+        return vec![format!("{object} runs, but is not declared")];
+    }
+    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let told = |FieldChange { option, before, after }: &FieldChange| {
+        format!("{option} runs {}, declared {}", shown(before), shown(after))
+    };
+    fields.iter().map(told).collect()
 }
 
 /// What an apply would change.
@@ -263,5 +287,31 @@ impl Status {
     #[must_use]
     pub fn reason(&self, kind: ConditionKind) -> Option<&str> {
         self.conditions.iter().find(|condition| condition.kind == kind).map(|condition| condition.reason.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_is_told_by_option_or_as_a_whole() {
+        let field = |before: Option<u64>, after: Option<u64>| FieldChange {
+            option: "x.port".to_owned(),
+            before: before.map(Value::from),
+            after: after.map(Value::from),
+        };
+        assert_eq!(drift_sentences("x", &[field(Some(1), Some(2))]), ["x.port runs 1, declared 2"]);
+        assert_eq!(drift_sentences("x", &[field(None, Some(2))]), ["x does not run"]);
+        assert_eq!(drift_sentences("x", &[field(Some(1), None)]), ["x runs, but is not declared"]);
+    }
+
+    #[test]
+    fn a_held_object_is_named_once() {
+        assert_eq!(held_sentence("a.http", "port 80 is taken"), "a.http: port 80 is taken");
+        assert_eq!(
+            held_sentence("a.keys.x", "a.keys.x.keyFile: /y does not exist"),
+            "a.keys.x.keyFile: /y does not exist"
+        );
     }
 }

@@ -39,7 +39,7 @@ fn replace_by_a_folder(machine: &Machine) {
 }
 
 fn forbid(machine: &Machine) {
-    fs::set_permissions(machine.source(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(machine.source(), fs::Permissions::from_mode(0o000)).unwrap();
 }
 
 fn mend(machine: &Machine) {

@@ -77,10 +77,10 @@ fn drift_is_only_reported_where_that_is_declared_and_new_settings_still_apply() 
     assert!(message.contains(r#"services.nixcast.instance.name runs "Defaced", declared "Declared""#), "{message}");
     let shown = machine.told(1, &["status"]);
     assert!(
-        shown.contains(r#"! services.nixcast.instance.name  drifted: runs "Defaced", declared "Declared""#),
+        shown.contains(r#"! drifted: services.nixcast.instance.name runs "Defaced", declared "Declared""#),
         "{shown}"
     );
-    assert!(shown.contains("services.nixcast.streamKeys.main"), "{shown}");
+    assert!(shown.contains("! drifted: services.nixcast.streamKeys.main does not run\n"), "{shown}");
     assert!(machine.agent().log().contains("heals=false"), "{}", machine.agent().log());
 
     // A new document is a new wish: all of it applies.

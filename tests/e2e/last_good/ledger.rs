@@ -12,7 +12,10 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::machine::{Machine, SOON, condition};
 
-const DAMAGES: [(&str, fn(&Path)); 5] = [
+/// A way for a generation's file to be damaged.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 5] = [
     ("empty", |file| fs::write(file, "").unwrap()),
     ("cut off", |file| {
         let whole = fs::read(file).unwrap();
@@ -22,7 +25,7 @@ const DAMAGES: [(&str, fn(&Path)); 5] = [
         let whole = fs::read_to_string(file).unwrap();
         fs::write(file, whole.replace("Second", "5econd")).unwrap();
     }),
-    ("not to be read", |file| fs::set_permissions(file, fs::Permissions::from_mode(0)).unwrap()),
+    ("not to be read", |file| fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap()),
     ("a folder", |file| {
         fs::remove_file(file).unwrap();
         fs::create_dir(file).unwrap();
@@ -118,7 +121,7 @@ fn an_agent_that_cannot_open_its_ledger_ends_and_leaves_the_engine_alone() {
     let closed: [Closed; 3] = [
         (
             "no permission",
-            |ledger| fs::set_permissions(ledger, fs::Permissions::from_mode(0)).unwrap(),
+            |ledger| fs::set_permissions(ledger, fs::Permissions::from_mode(0o000)).unwrap(),
             "Permission denied",
         ),
         (

@@ -1,7 +1,7 @@
 //! History as people read it: one line for each document, with what stood in the way below it.
 
 use nixcast_core::plan::Colour;
-use nixcast_reconciler::{Entry, GenerationOutcome, HeldObject, HistoryEvent, Origin, RefusedDocument};
+use nixcast_reconciler::{Entry, GenerationOutcome, HeldObject, HistoryEvent, Origin, RefusedDocument, held_sentence};
 
 /// Everything that happened, oldest first.
 pub(crate) fn render(events: &[HistoryEvent], colour: Colour) -> String {
@@ -29,8 +29,7 @@ fn accepted(entry: &Entry, outcome: &GenerationOutcome, colour: Colour) -> Strin
     let mut text =
         format!("{generation:>6}  {}  {digest:<12}  {back}{became}  {}\n", moment(*accepted_at), from(origin));
     for HeldObject { option, reason } in held {
-        // A reason that names an option inside the object says more than the object does.
-        let line = if reason.contains(option.as_str()) { reason.clone() } else { format!("{option}: {reason}") };
+        let line = held_sentence(option, reason);
         text.push_str(&format!("{:>8}{} {line}\n", "", colour.paint("33", "!")));
     }
     text

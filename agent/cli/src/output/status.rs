@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use nixcast_core::control::BroadcastFacts;
 use nixcast_core::plan::{Colour, FieldChange};
-use nixcast_reconciler::{ConditionKind, ObjectState, Status};
-use serde_json::Value;
+use nixcast_reconciler::{ConditionKind, ObjectState, Status, drift_sentences, held_sentence};
 
 use super::render_refusal;
 
@@ -68,28 +67,27 @@ pub(crate) fn render(status: &Status, colour: Colour) -> String {
 
 fn objects(text: &mut String, status: &Status, colour: Colour) {
     for object in &status.objects {
-        let (mark, state) = match &object.state {
+        let option = &object.option;
+        let (mark, said) = match &object.state {
             ObjectState::Converged => continue,
-            ObjectState::Pending => ("~", "waits for the next segment boundary".to_owned()),
-            ObjectState::Held { reason } => ("!", format!("held: {reason}")),
+            ObjectState::Pending => ("~", format!("{option}  waits for the next segment boundary")),
+            ObjectState::Held { reason } => ("!", format!("held: {}", held_sentence(option, reason))),
             ObjectState::Drifted { fields } => {
-                drifted(text, fields, colour);
+                drifted(text, option, fields, colour);
                 continue;
             }
             // Without an engine all of them wait, for the reason that the first line states.
             ObjectState::Waiting { .. } if status.engine.is_none() => continue,
-            ObjectState::Waiting { reason } => ("~", format!("waits: {reason}")),
+            ObjectState::Waiting { reason } => ("~", format!("{option}  waits: {reason}")),
         };
-        line(text, &format!("  {} {}  {state}", colour.paint("33", mark), object.option));
+        line(text, &format!("  {} {said}", colour.paint("33", mark)));
     }
 }
 
 /// Each option that runs otherwise.
-fn drifted(text: &mut String, fields: &[FieldChange], colour: Colour) {
-    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
-    for FieldChange { option, before, after } in fields {
-        let (runs, declared) = (shown(before), shown(after));
-        line(text, &format!("  {} {option}  drifted: runs {runs}, declared {declared}", colour.paint("33", "!")));
+fn drifted(text: &mut String, object: &str, fields: &[FieldChange], colour: Colour) {
+    for sentence in drift_sentences(object, fields) {
+        line(text, &format!("  {} drifted: {sentence}", colour.paint("33", "!")));
     }
     line(
         text,
@@ -151,7 +149,7 @@ mod tests {
             ..Status::default()
         };
         let text = render(&status, Colour::Plain);
-        assert!(text.contains("! services.nixcast.http  held: port 80 is taken"), "{text}");
+        assert!(text.contains("! held: services.nixcast.http: port 80 is taken"), "{text}");
         assert!(text.contains("Refused: could not read x"), "{text}");
         assert!(text.starts_with("● no settings accepted yet; the source is refused, so nothing is open\n"), "{text}");
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use nixcast_core::control::Listener;
 use nixcast_core::plan::Colour;
-use nixcast_reconciler::{AgentClient, AgentRequest, AgentResponse, ConditionKind, ObjectState, Refusal, Status};
+use nixcast_reconciler::{
+    AgentClient, AgentRequest, AgentResponse, ConditionKind, ObjectState, Refusal, Status, held_sentence,
+};
 use tokio::time::sleep;
 
 use crate::output;
@@ -106,8 +108,7 @@ impl Told {
 
 fn held_line(object: &nixcast_reconciler::ObjectStatus) -> Option<String> {
     match &object.state {
-        ObjectState::Held { reason } if reason.contains(&object.option) => Some(reason.clone()),
-        ObjectState::Held { reason } => Some(format!("{}: {reason}", object.option)),
+        ObjectState::Held { reason } => Some(held_sentence(&object.option, reason)),
         _ => None,
     }
 }

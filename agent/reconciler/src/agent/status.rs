@@ -1,14 +1,15 @@
 //! The status, put together from what the loop's parts know.
 
 use nixcast_core::control::Observed;
-use nixcast_core::plan::FieldChange;
 
 use super::acceptance::Acceptance;
 use super::pass::Comparer;
 use super::reading::Reading;
 use crate::ledger::Entry;
+use crate::moment;
 use crate::report::{
     Accepted, ConditionKind, DriftCounts, EngineStatus, ObjectState, ObjectStatus, SourceStatus, Status,
+    drift_sentences, held_sentence,
 };
 
 /// `reconcile.timeoutSeconds` before there is a document.
@@ -59,12 +60,7 @@ pub(super) fn of(acceptance: &Acceptance, comparer: &mut Comparer, reading: &Rea
 
 fn accepted(entry: &Entry) -> Accepted {
     let Entry { generation, accepted_at, digest, origin, same_as: _ } = entry.clone();
-    Accepted { generation, digest, accepted_at: moment(accepted_at), origin }
-}
-
-/// RFC 3339, UTC.
-fn moment(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |moment| moment.to_string())
+    Accepted { generation, digest, accepted_at: moment::text(accepted_at), origin }
 }
 
 fn engine(observed: &Observed) -> EngineStatus {
@@ -119,7 +115,7 @@ fn set_converged(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
 
 fn set_degraded(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
     let held = comparer.objects.iter().filter_map(|(object, state)| match state {
-        ObjectState::Held { reason } => Some(format!("{object}: {reason}")),
+        ObjectState::Held { reason } => Some(held_sentence(&object.to_string(), reason)),
         _ => None,
     });
     let engine = comparer.observed.iter().flat_map(|observed| &observed.conditions);
@@ -142,11 +138,11 @@ fn set_degraded(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
 }
 
 fn set_drifted(comparer: &mut Comparer, now: &str) {
-    let drifting = comparer.objects.values().filter_map(|state| match state {
-        ObjectState::Drifted { fields } => Some(fields),
+    let drifting = comparer.objects.iter().filter_map(|(object, state)| match state {
+        ObjectState::Drifted { fields } => Some(drift_sentences(&object.to_string(), fields)),
         _ => None,
     });
-    let drifting: Vec<String> = drifting.flatten().map(told).collect();
+    let drifting: Vec<String> = drifting.flatten().collect();
     let DriftCounts { found, healed: _ } = comparer.drift;
     let (is_true, reason, message) = if !drifting.is_empty() {
         (true, "ReportOnly", drifting.join("; "))
@@ -158,14 +154,6 @@ fn set_drifted(comparer: &mut Comparer, now: &str) {
         (false, "NoDrift", String::new())
     };
     comparer.conditions.set(ConditionKind::Drifted, is_true, reason, message, now);
-}
-
-/// One drifted option.
-fn told(field: &FieldChange) -> String {
-    let FieldChange { option, before, after } = field;
-    let shown =
-        |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    format!("{option} runs {}, declared {}", shown(before), shown(after))
 }
 
 /// Some names, and how many more there are.

@@ -37,9 +37,16 @@ pub enum GenerationOutcome {
     /// The newest one, and the engine was not yet seen to run it.
     Applying,
     /// The engine was first seen to run all of it at this moment, seconds since 1970.
-    Converged { at: i64 },
+    Converged {
+        #[serde(with = "crate::moment")]
+        at: i64,
+    },
     /// The newest one: the engine runs all of it but for these objects.
-    Held { since: i64, objects: Vec<HeldObject> },
+    Held {
+        #[serde(with = "crate::moment")]
+        since: i64,
+        objects: Vec<HeldObject>,
+    },
     /// Replaced by the next generation before the engine was seen to run all of it.
     Superseded { by: u64, objects: Vec<HeldObject> },
     /// It was replaced, and what became of it was not written down or is lost.
@@ -59,8 +66,10 @@ pub struct HeldObject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedDocument {
-    /// Seconds since 1970, like `last_at`.
+    /// Seconds since 1970, like `last_at`; RFC 3339 in JSON.
+    #[serde(with = "crate::moment")]
     pub first_at: i64,
+    #[serde(with = "crate::moment")]
     pub last_at: i64,
     /// How often the same document was refused in a row.
     pub times: u64,

@@ -33,9 +33,16 @@ pub(super) const POINTS: Points = Points {
 #[serde(rename_all = "camelCase", tag = "state")]
 pub(crate) enum Progress {
     /// The engine ran all of it, for the first time at this moment (seconds since 1970).
-    Converged { at: i64 },
+    Converged {
+        #[serde(with = "crate::moment")]
+        at: i64,
+    },
     /// The engine ran all of it but for these objects, for the first time at this moment.
-    Held { since: i64, objects: Vec<HeldObject> },
+    Held {
+        #[serde(with = "crate::moment")]
+        since: i64,
+        objects: Vec<HeldObject>,
+    },
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -107,6 +107,24 @@ async fn the_last_good_settings_survive_a_restart_with_a_bad_source() {
 }
 
 #[tokio::test]
+async fn settings_replaced_while_the_agent_was_away_do_not_come_back_for_a_moment() {
+    for _ in 0..10 {
+        let mut world = World::new();
+        let engine = world.engine(1);
+        world.start_agent().await;
+        world.converged().await;
+        world.stop_agent().await;
+        engine.stop().await;
+        world.settings.stream_keys.clear();
+        world.save();
+        let engine = world.engine(2);
+        world.start_agent().await;
+        world.until(|status| status.observed_generation == 2 && status.is(ConditionKind::Converged)).await;
+        assert_eq!(engine.state.lock().unwrap().applies, 1, "the old generation was applied first");
+    }
+}
+
+#[tokio::test]
 async fn without_any_accepted_settings_the_engine_is_told_nothing() {
     let mut world = World::new();
     world.save_text("{}");
