@@ -26,18 +26,7 @@
       nixcast = packageFor pkgs;
       default = nixcast;
       inherit (nixcast) web;
-      options-doc =
-        (pkgs.nixosOptionsDoc {
-          options.services.nixcast =
-            removeAttrs
-            (lib.evalModules {
-              modules = [./module/options];
-            })
-            .options
-            .services
-            .nixcast ["_module"];
-        })
-        .optionsCommonMark;
+      options-doc = pkgs.writeText "options.md" (import ./tests/nix/options-doc.nix {inherit nixpkgs;});
     });
 
     overlays.default = final: _: {nixcast = packageFor final;};
@@ -79,7 +68,13 @@
           import ./tests/nix/table.nix {inherit nixpkgs;}
           ++ lib.concatMap
           (file: lib.optional (!(import ./module/eval.nix {inherit file nixpkgs;} ? apiVersion)) (toString file))
-          [./examples/demo.nix ./examples/lecture.nix ./examples/minimal.nix];
+          [
+            ./examples/conference-day.nix
+            ./examples/demo.nix
+            ./examples/lecture.nix
+            ./examples/minimal.nix
+            ./examples/public-caddy.nix
+          ];
       in
         if differences == []
         then pkgs.runCommand "module-eval" {} "touch $out"

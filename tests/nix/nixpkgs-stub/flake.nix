@@ -33,14 +33,12 @@
             npmConfigHook = named "npm-config-hook";
           };
           mkShell = _: named "shell";
-          nixosOptionsDoc = {options}: {
-            optionsCommonMark = builtins.seq (lib.length (lib.optionAttrSetToDocList options)) (named "options.md");
-          };
           runCommand = name: _: _: named name;
           rustPlatform = {
             bindgenHook = named "bindgen-hook";
             buildRustPackage = build;
           };
+          writeText = name: text: builtins.seq (builtins.stringLength text) (named name);
           testers.runNixOSTest = test: builtins.seq (test.nodes.machine) (named test.name);
         };
     in
