@@ -1,11 +1,16 @@
 //! The web server: the page, its events, playlists and segments. Reads snapshots; changes nothing.
 
 mod access;
+mod action;
 mod admin;
 mod assets;
+mod content;
+mod custom;
 mod events;
 mod hls;
+mod look;
 mod metrics;
+mod page;
 mod shell;
 pub(crate) mod view;
 mod viewers;
@@ -14,16 +19,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use nixcast_core::networks::{self, Networks};
+use nixcast_core::networks;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -35,7 +39,8 @@ use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
 use access::Access;
-use view::{BroadcastView, PageView};
+use look::{Look, Looks};
+use view::BroadcastView;
 use viewers::Viewers;
 
 /// HTTP connections served at once. Each costs about 20 KiB of buffers; further clients wait in the kernel.
@@ -55,6 +60,8 @@ pub(crate) struct Site {
     store: Store,
     pages: Arc<Semaphore>,
     viewers: Viewers,
+    audience: watch::Receiver<Option<usize>>,
+    looks: Arc<Looks>,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
@@ -81,12 +88,16 @@ impl Site {
         webhooks: Webhooks,
         applied: watch::Receiver<Applied>,
     ) -> Self {
+        let viewers = Viewers::default();
+        let audience = viewers.follow(channel.view.clone());
         Self {
             declared,
             channel,
             store,
             pages: Arc::new(Semaphore::new(MOST_PAGES)),
-            viewers: Viewers::default(),
+            viewers,
+            audience,
+            looks: Arc::default(),
             webhooks,
             applied,
             access: Access::default(),
@@ -125,7 +136,7 @@ impl Site {
 
     /// Who asks: `peer`, or whom the trusted proxies name in `X-Forwarded-For`.
     pub(crate) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = self.declared.borrow().trusted_proxies.as_deref().map(Networks::new).unwrap_or_default();
+        let trusted = self.looks.trusted(&self.declared());
         let lines: Vec<&str> =
             headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default()).collect();
         networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
@@ -139,8 +150,14 @@ impl Site {
         Arc::clone(&self.declared.borrow())
     }
 
-    fn page(&self) -> PageView {
-        self.declared.borrow().page.as_ref().map(PageView::from).unwrap_or_default()
+    fn look(&self) -> Arc<Look> {
+        self.looks.look(&self.declared())
+    }
+
+    /// How many watch, as far as pages are told.
+    fn shown_viewers(&self) -> Option<usize> {
+        let viewers = *self.audience.borrow();
+        viewers.filter(|_viewers| self.look().view.show_viewer_count)
     }
 
     fn broadcast(&self) -> Option<BroadcastView> {
@@ -149,12 +166,7 @@ impl Site {
 }
 
 fn routes(site: Site) -> Router {
-    Router::new()
-        .route("/", get(index))
-        .route("/theme.css", get(theme))
-        .route("/logo", get(logo))
-        .route("/assets/{*path}", get(asset))
-        .route("/api/page", get(page))
+    page::routes()
         .route("/api/events", get(events::open))
         .route("/api/admin/status", get(admin::status))
         .route("/metrics", get(metrics::serve))
@@ -166,56 +178,5 @@ fn routes(site: Site) -> Router {
 
 async fn count(response: Response) -> Response {
     counts::answered(response.status().as_u16());
-    response
-}
-
-async fn index(State(site): State<Site>) -> Response {
-    let view = shell::ShellView { page: site.page(), broadcast: site.broadcast() };
-    let mut response = axum::response::Html(shell::shell(&view).into_string()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    for (name, value) in shell::SECURITY_HEADERS {
-        headers.insert(*name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-async fn theme(State(site): State<Site>) -> Response {
-    let css = shell::theme_css(&site.page().theme);
-    no_cache([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
-}
-
-async fn logo(State(site): State<Site>) -> Response {
-    let declared = site.declared();
-    let reference = declared.page.as_ref().and_then(|page| page.logo.as_ref());
-    let (Some(reference), Some(data)) = (reference, declared.logo.clone()) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let Ok(media_type) = HeaderValue::from_str(&reference.media_type) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    // An SVG opened on its own must not run anything in the page's name.
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
-    let mut response = no_cache([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], data);
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
-}
-
-async fn asset(uri: Uri, headers: HeaderMap) -> Response {
-    assets::respond(uri.path(), &headers)
-}
-
-async fn page(State(site): State<Site>) -> Response {
-    let state = serde_json::json!({ "page": site.page(), "broadcast": site.broadcast() });
-    no_cache([(header::CONTENT_TYPE, "application/json")], Json(state))
-}
-
-fn no_cache(with: [(header::HeaderName, &'static str); 1], body: impl IntoResponse) -> Response {
-    let mut response = body.into_response();
-    for (name, value) in with {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

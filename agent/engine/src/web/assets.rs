@@ -55,7 +55,7 @@ pub(crate) fn respond(path: &str, headers: &HeaderMap) -> Response {
     let Some(asset) = asset(path, text(ACCEPT_ENCODING)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let is_known = text(IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.etag));
+    let is_known = is_known(headers, &asset.etag);
     let common = [
         (ETAG, asset.etag),
         (CACHE_CONTROL, IMMUTABLE.to_owned()),
@@ -75,6 +75,12 @@ pub(crate) fn respond(path: &str, headers: &HeaderMap) -> Response {
         }
         None => (common, [(CONTENT_TYPE, asset.content_type)], body).into_response(),
     }
+}
+
+/// Whether the browser has what carries `etag` (RFC 9110, section 13.1.2). A proxy that compresses makes a tag weak.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let tags = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
+    tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }
 
 /// The file under `path`, with or without the leading slash, if the build made one.

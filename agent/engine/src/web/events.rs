@@ -1,6 +1,6 @@
 //! The event socket: pages are told what changed, and told it whole.
 //!
-//! Every page follows the two `watch` values at its own pace: a slow one skips what is outdated and never holds up
+//! Every page follows the three `watch` values at its own pace: a slow one skips what is outdated and never holds up
 //! another.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Site;
-use super::view::{BroadcastView, PageView};
+use super::view::{BroadcastView, Snapshot};
 
 /// Between two pings; proxies close connections that are silent for a minute.
 const PING: Duration = Duration::from_secs(20);
@@ -26,10 +26,10 @@ const MOST_BYTES: usize = 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-enum Event {
-    Hello { page: PageView, broadcast: Option<BroadcastView> },
-    Page { page: PageView },
+enum Event<'a> {
+    Hello(Snapshot<'a>),
     Broadcast { broadcast: Option<BroadcastView> },
+    Viewers { viewers: Option<usize> },
 }
 
 /// `GET /api/events`.
@@ -48,10 +48,14 @@ pub(super) async fn open(State(site): State<Site>, upgrade: WebSocketUpgrade) ->
 async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     let mut settings = site.declared.clone();
     let mut broadcast = site.channel.view.clone();
+    let mut audience = site.audience.clone();
     settings.mark_unchanged();
     broadcast.mark_unchanged();
-    let mut shown = site.page();
-    send(&mut socket, &Event::Hello { page: shown.clone(), broadcast: site.broadcast() }).await?;
+    audience.mark_unchanged();
+    let mut shown = site.look();
+    let mut viewers = site.shown_viewers();
+    let hello = Snapshot { page: &shown.view, broadcast: site.broadcast(), viewers };
+    send(&mut socket, &Event::Hello(hello)).await?;
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,10 +65,10 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
                 if changed.is_err() {
                     return Ok(());
                 }
-                let page = site.page();
-                if page != shown {
-                    shown = page.clone();
-                    send(&mut socket, &Event::Page { page }).await?;
+                let look = site.look();
+                if look.view != shown.view {
+                    shown = look;
+                    write(&mut socket, Message::Text(shown.message.clone())).await?;
                 }
             }
             changed = broadcast.changed() => {
@@ -74,6 +78,11 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
                 let now = broadcast.borrow_and_update().clone();
                 send(&mut socket, &Event::Broadcast { broadcast: now }).await?;
             }
+            changed = audience.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+            }
             _tick = pings.tick() => write(&mut socket, Message::Ping(bytes::Bytes::new())).await?,
             message = socket.recv() => match message {
                 None | Some(Ok(Message::Close(_))) => return Ok(()),
@@ -81,10 +90,16 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
                 Some(Err(error)) => return Err(error),
             },
         }
+        // They change with the audience, and with whether viewers are told.
+        let now = site.shown_viewers();
+        if now != viewers {
+            viewers = now;
+            send(&mut socket, &Event::Viewers { viewers }).await?;
+        }
     }
 }
 
-async fn send(socket: &mut WebSocket, event: &Event) -> Result<(), axum::Error> {
+async fn send(socket: &mut WebSocket, event: &Event<'_>) -> Result<(), axum::Error> {
     let text = serde_json::to_string(event).map_err(axum::Error::new)?;
     write(socket, Message::text(text)).await
 }

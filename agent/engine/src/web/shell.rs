@@ -1,17 +1,21 @@
 //! The page as HTML: complete before any script runs, with the branding and the state of this moment.
 //!
 //! The markup of the stage and of the part below it is the same as in `agent/web/src/*.svelte`, so that the script
-//! takes over without anything moving. Whatever people declared is text here, never markup.
+//! takes over without anything moving. Whatever people declared is text here, never markup, except what
+//! [`super::content`] made of Markdown.
 
+mod actions;
 mod theme;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde::Serialize;
 
-pub(crate) use theme::{Colours, theme_css};
+pub(crate) use actions::actions_css;
+pub(crate) use theme::{Colours, is_colour, theme_css};
+
+use nixcast_schema::Autoplay;
 
 use super::assets::{Entry, entry};
-use super::view::{BroadcastView, PageView};
+use super::view::{BroadcastView, PageView, Snapshot};
 
 /// Headers of the page. The policy: nothing from elsewhere, nothing inline, no string turned into script. `blob:` is
 /// how a media source is attached to a video element; `svelte-trusted-html` is the one policy by which the page's own
@@ -20,7 +24,7 @@ pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-         media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
+         media-src 'self' blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
          require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
     ),
     ("x-content-type-options", "nosniff"),
@@ -42,18 +46,15 @@ const LINK: &str = "M10.6 13.4a1 1 0 0 1-1.4 0 4.9 4.9 0 0 1 0-6.9l3.1-3.1a4.9 4
     0 1 0 6.9l-3.1 3.1a4.9 4.9 0 0 1-6.9-6.9l1.4-1.4a1 1 0 1 1 1.4 1.4l-1.4 1.4a2.9 2.9 0 0 0 4.1 4.1l3.1-3.1a2.9 2.9 0 \
     0 0 0-4.1 1 1 0 0 1 0-1.4z";
 
-/// What the shell draws, and what it hands to the script: the same object as `GET /api/page`.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct ShellView {
-    pub(crate) page: PageView,
-    pub(crate) broadcast: Option<BroadcastView>,
-}
+/// An eye, in a box of 24 by 24; as `eye` in `shapes.ts`.
+const EYE: &str = "M12 5c5 0 8.6 4 10 6.4a1.2 1.2 0 0 1 0 1.2C20.6 15 17 19 12 19S3.4 15 2 12.6a1.2 1.2 0 0 1 0-1.2C3.4 \
+    9 7 5 12 5zm0 2c-3.9 0-6.8 3-8 5 1.2 2 4.1 5 8 5s6.8-3 8-5c-1.2-2-4.1-5-8-5zm0 2a3 3 0 1 1 0 6 3 3 0 0 1 0-6z";
 
 /// `GET /`.
 #[must_use]
-pub(crate) fn shell(view: &ShellView) -> Markup {
+pub(crate) fn shell(view: &Snapshot<'_>) -> Markup {
     let entry = entry();
-    let ShellView { page, broadcast } = view;
+    let Snapshot { page, broadcast, .. } = view;
     let state = if broadcast.is_some() { "loading" } else { "offline" };
     let logo = page.logo.as_deref().unwrap_or(&entry.mark);
     html! {
@@ -67,7 +68,12 @@ pub(crate) fn shell(view: &ShellView) -> Markup {
                             Some(broadcast) => (stage(broadcast)),
                             None => (offline(page, logo)),
                         }
-                        (about(page, logo, broadcast.is_some()))
+                        (about(view, logo))
+                        @if !page.content_html.is_empty() {
+                            section class="content" aria-label="About this stream" {
+                                div class="prose" { (PreEscaped(&page.content_html)) }
+                            }
+                        }
                     }
                 }
                 script type="application/json" id="nixcast-state" { (json(view)) }
@@ -76,7 +82,7 @@ pub(crate) fn shell(view: &ShellView) -> Markup {
     }
 }
 
-fn head(ShellView { page, broadcast }: &ShellView, entry: &Entry, logo: &str) -> Markup {
+fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &str) -> Markup {
     let description = if page.summary.is_empty() { &page.name } else { &page.summary };
     let background = Colours::of(&page.theme).background();
     html! {
@@ -93,17 +99,31 @@ fn head(ShellView { page, broadcast }: &ShellView, entry: &Entry, logo: &str) ->
             meta property="og:site_name" content=(page.name);
             meta property="og:title" content=(page.name);
             meta property="og:description" content=(description);
-            meta property="og:image" content=(logo);
             meta name="twitter:card" content="summary";
+            @if let Some(public) = &page.public_url { (addresses(public, logo)) }
+            @if !page.search_indexing { meta name="robots" content="noindex"; }
+            @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
             @for style in &entry.styles { link rel="stylesheet" href=(style); }
             link rel="stylesheet" href="/theme.css";
+            @if let Some(custom) = &page.custom_css { link rel="stylesheet" href=(custom) id="custom-css"; }
             @for module in &entry.preloads { link rel="modulepreload" href=(module); }
             @if broadcast.is_some() {
                 @for module in &entry.player_preloads { link rel="modulepreload" href=(module); }
             }
             script type="module" src=(entry.script) {}
         }
+    }
+}
+
+/// What only makes sense as whole addresses: other sites read it.
+fn addresses(public_url: &str, logo: &str) -> Markup {
+    let picture = format!("{public_url}{logo}");
+    html! {
+        link rel="canonical" href={ (public_url) "/" };
+        meta property="og:url" content={ (public_url) "/" };
+        meta property="og:image" content=(picture);
+        meta name="twitter:image" content=(picture);
     }
 }
 
@@ -126,15 +146,18 @@ fn stage(broadcast: &BroadcastView) -> Markup {
 
 /// The stage while nobody publishes; as `Offline.svelte`.
 fn offline(page: &PageView, logo: &str) -> Markup {
-    let message = if page.offline_message.is_empty() { "Nothing is on air right now." } else { &page.offline_message };
+    let starts = if page.autoplay == Autoplay::Always { "starts" } else { "appears" };
     html! {
         section class="stage stage-offline" aria-label="Stream" {
             div class="offline" {
                 div class="rings" aria-hidden="true" {}
                 img class="offline-logo" src=(logo) alt="" width="96" height="96";
                 p class="offline-label" { "Offline" }
-                p class="offline-message" { (message) }
-                p class="offline-hint" { "Leave this page open: the stream starts here by itself." }
+                div class="offline-message prose" {
+                    @if page.offline_html.is_empty() { p { "Nothing is on air right now." } }
+                    @else { (PreEscaped(&page.offline_html)) }
+                }
+                p class="offline-hint" { "Leave this page open: the stream " (starts) " here by itself." }
                 noscript {
                     p class="offline-hint" {
                         "Without JavaScript, reload now and then, or watch "
@@ -148,15 +171,20 @@ fn offline(page: &PageView, logo: &str) -> Markup {
 }
 
 /// Who this is; as `About.svelte`.
-fn about(page: &PageView, logo: &str, is_live: bool) -> Markup {
+fn about(Snapshot { page, broadcast, viewers }: &Snapshot<'_>, logo: &str) -> Markup {
     html! {
         header class="about" {
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
                     h1 { (page.name) }
-                    @if is_live { p class="badge" { span class="dot" {} "Live" } }
+                    @if broadcast.is_some() {
+                        p class="badge" { span class="dot" {} "Live" }
+                        @if let Some(viewers) = viewers { (audience(*viewers)) }
+                    }
+                    @if page.nsfw { p class="mature" { "Mature content" } }
                 }
+                (actions::actions(&page.external_actions))
                 @if !page.summary.is_empty() { p class="summary" { (page.summary) } }
                 @if !page.tags.is_empty() {
                     ul class="tags" aria-label="Tags" { @for tag in &page.tags { li { (tag) } } }
@@ -164,6 +192,31 @@ fn about(page: &PageView, logo: &str, is_live: bool) -> Markup {
                 @if !page.social_handles.is_empty() { (links(page)) }
             }
         }
+    }
+}
+
+/// How many watch; as `Viewers.svelte`.
+fn audience(viewers: usize) -> Markup {
+    let number = grouped(viewers);
+    let label = format!("{number} {}", if viewers == 1 { "viewer" } else { "viewers" });
+    html! {
+        p class="viewers" title=(label) {
+            (icon(EYE)) span aria-hidden="true" { (number) } span class="unseen" { (label) }
+        }
+    }
+}
+
+/// A number as English writes it: "12,345".
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
+/// As `Icon.svelte`.
+fn icon(shape: &str) -> Markup {
+    html! {
+        svg class="icon" viewBox="0 0 24 24" aria-hidden="true" { path d=(shape) {} }
     }
 }
 
@@ -184,7 +237,7 @@ fn links(page: &PageView) -> Markup {
 
 /// JSON for a script element. Only `<` can end such an element or open a comment in it, and JSON has it nowhere but in
 /// strings, where it may be written as an escape.
-fn json(view: &ShellView) -> Markup {
+fn json(view: &Snapshot<'_>) -> Markup {
     let text = serde_json::to_string(view).expect("strings, numbers and lists always have a JSON form");
     PreEscaped(text.replace('<', "\\u003c"))
 }
@@ -194,9 +247,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
-    use crate::web::view::VariantView;
+    use crate::web::view::{ActionView, VariantView};
     use nixcast_core::control::Page;
-    use nixcast_schema::{SocialHandle, Theme};
+    use nixcast_schema::SocialHandle;
 
     const HOSTILE: &str = "\"'></script><!--<script><img src=x onerror=alert(1)>&amp;\u{2028}";
 
@@ -206,10 +259,25 @@ mod tests {
             summary: text.to_owned(),
             tags: vec![text.to_owned()],
             social_handles: vec![SocialHandle { platform: text.to_owned(), url: format!("https://x.example/{text}") }],
-            offline_message: text.to_owned(),
-            theme: Theme::default(),
             logo: Some(format!("/logo?v={text}")),
+            external_actions: vec![ActionView {
+                title: text.to_owned(),
+                url: format!("https://x.example/{text}"),
+                description: text.to_owned(),
+                colour: None,
+                open_externally: false,
+                frame: Some(format!("/action/0?v={text}")),
+            }],
+            custom_css: Some(format!("/custom.css?v={text}")),
+            custom_javascript: Some(format!("/custom.js?v={text}")),
+            public_url: Some(format!("https://x.example{text}")),
+            search_indexing: true,
+            ..PageView::default()
         }
+    }
+
+    fn view(page: &PageView, broadcast: Option<BroadcastView>) -> Snapshot<'_> {
+        Snapshot { page, broadcast, viewers: None }
     }
 
     fn broadcast(text: &str) -> BroadcastView {
@@ -232,7 +300,8 @@ mod tests {
     #[test]
     fn hostile_strings_stay_text_in_every_field() {
         for live in [None, Some(broadcast(HOSTILE))] {
-            let view = ShellView { page: page(HOSTILE), broadcast: live };
+            let page = page(HOSTILE);
+            let view = view(&page, live);
             let html = shell(&view).into_string();
             let scripts = html.matches("<script").count();
             assert_eq!((scripts, html.matches("</script").count()), (2, 2), "{html}");
@@ -249,19 +318,22 @@ mod tests {
             summary: String::new(),
             tags: Vec::new(),
             social_handles: vec![SocialHandle { platform: "p".to_owned(), url: "JavaScript:alert(1)".to_owned() }],
+            public_url: Some("javascript:alert(1)".to_owned()),
+            page_content: "[x](javascript:alert(1))".to_owned(),
             ..Page::default()
         };
-        let html = shell(&ShellView { page: PageView::from(&declared), broadcast: None }).into_string();
+        let html = shell(&view(&PageView::from(&declared), None)).into_string();
         assert!(!html.to_lowercase().contains("javascript:"), "{html}");
     }
 
     #[test]
     fn the_first_paint_tells_who_and_whether() {
-        let off = shell(&ShellView { page: page("Night Radio"), broadcast: None }).into_string();
+        let page = page("Night Radio");
+        let off = shell(&view(&page, None)).into_string();
         assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1>Night Radio</h1>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
-        let on = shell(&ShellView { page: page("Night Radio"), broadcast: Some(broadcast("a")) }).into_string();
+        let on = shell(&view(&page, Some(broadcast("a")))).into_string();
         assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
         assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));
     }
@@ -272,8 +344,60 @@ mod tests {
         for word in ["unsafe", "http:", "https:", "*", "data:"] {
             assert!(!policy.contains(word), "{word}");
         }
-        for rule in ["default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'self'"] {
+        for rule in
+            ["default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'self'", "frame-src 'self'"]
+        {
             assert!(policy.contains(rule), "{rule}");
         }
+    }
+
+    #[test]
+    fn machines_are_told_what_the_page_is() {
+        let mut page = page("n");
+        let quiet = shell(&view(&PageView { public_url: None, ..page.clone() }, None)).into_string();
+        for part in ["canonical", "og:url", "og:image", "twitter:image", "noindex", "rating"] {
+            assert!(!quiet.contains(part), "{part} in {quiet}");
+        }
+        page.public_url = Some("https://live.example".to_owned());
+        page.search_indexing = false;
+        page.nsfw = true;
+        let told = shell(&view(&page, None)).into_string();
+        for part in [
+            "<link rel=\"canonical\" href=\"https://live.example/\">",
+            "<meta property=\"og:url\" content=\"https://live.example/\">",
+            "<meta property=\"og:image\" content=\"https://live.example/logo?v=n\">",
+            "<meta name=\"twitter:image\" content=\"https://live.example/logo?v=n\">",
+            "<meta name=\"robots\" content=\"noindex\">",
+            "<meta name=\"rating\" content=\"adult\">",
+            "<link rel=\"stylesheet\" href=\"/custom.css?v=n\" id=\"custom-css\">",
+            "Mature content",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn sanitised_markdown_is_markup_and_all_else_is_text() {
+        let page = PageView {
+            content_html: "<h2>Schedule</h2>".to_owned(),
+            offline_html: "<p>Back at <em>nine</em></p>".to_owned(),
+            ..page("n")
+        };
+        let html = shell(&view(&page, None)).into_string();
+        assert!(html.contains("<div class=\"prose\"><h2>Schedule</h2></div>"), "{html}");
+        assert!(html.contains("<div class=\"offline-message prose\"><p>Back at <em>nine</em></p></div>"), "{html}");
+    }
+
+    #[test]
+    fn viewers_are_counted_as_english_writes_numbers() {
+        for (viewers, expected) in
+            [(0, "0 viewers"), (1, "1 viewer"), (999, "999 viewers"), (1_234_567, "1,234,567 viewers")]
+        {
+            assert!(audience(viewers).into_string().contains(expected), "{expected}");
+        }
+        let page = page("n");
+        let with = |viewers, live| shell(&Snapshot { viewers, ..view(&page, live) }).into_string();
+        assert!(with(Some(3), Some(broadcast("a"))).contains("3 viewers"));
+        assert!(!with(None, Some(broadcast("a"))).contains("class=\"viewers\""));
     }
 }

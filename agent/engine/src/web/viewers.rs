@@ -11,6 +11,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::view::BroadcastView;
+use crate::tasks;
+
 /// Clients remembered at once, about 5 MiB. Whoever would leave first makes room for one more.
 const MOST_VIEWERS: usize = 50_000;
 
@@ -21,6 +27,9 @@ const TARGETS_MISSED: u32 = 3;
 /// Least time until a client has left: a connection may stall for some seconds while the player's buffer plays on.
 /// Owncast waits 15 s whatever the segments.
 const LEAST_STAY: Duration = Duration::from_secs(12);
+
+/// Between two figures that open pages are told: each is a message to every one of them.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// Counts viewers. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +59,28 @@ impl Viewers {
         audience.peak
     }
 
+    /// Counts the viewers of `live` again and again. None while nobody publishes.
+    pub(crate) fn follow(&self, mut live: watch::Receiver<Option<BroadcastView>>) -> watch::Receiver<Option<usize>> {
+        let (count, told) = watch::channel(None);
+        let viewers = self.clone();
+        tasks::spawn("viewers", async move {
+            let mut ticks = interval(TOLD_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while live.has_changed().is_ok() {
+                ticks.tick().await;
+                let broadcast = live.borrow_and_update().as_ref().map(|broadcast| broadcast.id.clone());
+                let now = broadcast.map(|broadcast| viewers.count(&broadcast, Instant::now()));
+                if now.is_none() {
+                    viewers.forget();
+                }
+                count.send_if_modified(|before| std::mem::replace(before, now) != now);
+            }
+        });
+        told
+    }
+
     /// The broadcast is over, and nobody is remembered.
-    pub(crate) fn forget(&self) {
+    fn forget(&self) {
         *self.lock() = Audience::default();
     }
 

@@ -1,9 +1,11 @@
 //! The declared colours, checked, and as a stylesheet. The page's own stylesheet reads the properties and fills in the
 //! rest; an open page follows the same rules in `agent/web/src/theme.ts`.
 
+use std::fmt::Write as _;
+
 use nixcast_schema::Theme;
 
-/// `/theme.css`.
+/// The theme as a rule of `/theme.css`.
 #[must_use]
 pub(crate) fn theme_css(theme: &Theme) -> String {
     let colours = Colours::of(theme);
@@ -17,8 +19,12 @@ pub(crate) fn theme_css(theme: &Theme) -> String {
         ("--theme-accent", colours.accent),
         ("--theme-accent-text", accent_text),
     ];
-    let declared: String =
+    let mut declared: String =
         properties.iter().filter_map(|(name, value)| value.map(|value| format!("  {name}: {value};\n"))).collect();
+    if let Some(radius) = colours.corner_radius {
+        // Adding to a String cannot fail.
+        let _is_written = writeln!(declared, "  --theme-corner-radius: {radius}px;");
+    }
     if declared.is_empty() { String::new() } else { format!(":root {{\n{declared}}}\n") }
 }
 
@@ -76,7 +82,7 @@ impl<'a> Colours<'a> {
     }
 }
 
-fn readable_on(colour: &str) -> &'static str {
+pub(super) fn readable_on(colour: &str) -> &'static str {
     if is_light(colour) { "#000000" } else { "#ffffff" }
 }
 
@@ -90,7 +96,8 @@ fn is_light(colour: &str) -> bool {
     0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5) > 0.179
 }
 
-fn is_colour(value: &str) -> bool {
+/// Whether `value` is `#rrggbb` or `#rrggbbaa`.
+pub(crate) fn is_colour(value: &str) -> bool {
     let digits = value.strip_prefix('#').unwrap_or_default();
     matches!(digits.len(), 6 | 8) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -129,6 +136,12 @@ mod tests {
     fn text_on_a_lone_accent_stays_readable() {
         assert!(theme_css(&theme(None, None, Some("#ffe066"))).contains("--theme-accent-text: #000000;"));
         assert!(theme_css(&theme(None, None, Some("#3b1a8f"))).contains("--theme-accent-text: #ffffff;"));
+    }
+
+    #[test]
+    fn the_radius_of_corners_is_in_pixels() {
+        let theme = Theme { corner_radius: Some(0), ..Theme::default() };
+        assert_eq!(theme_css(&theme), ":root {\n  --theme-corner-radius: 0px;\n}\n");
     }
 
     #[test]

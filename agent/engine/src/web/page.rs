@@ -1,0 +1,109 @@
+//! Everything the page is made of that the settings decide: the shell, its colours, its picture, what the operator
+//! added, and what machines that read pages are told.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::get;
+
+use super::view::Snapshot;
+use super::{Site, action, assets, custom, shell};
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What search engines may fetch: the page, not the data behind it.
+const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\n";
+const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
+
+pub(super) fn routes() -> Router<Site> {
+    Router::new()
+        .route("/", get(index))
+        .route("/theme.css", get(theme))
+        .route("/custom.css", get(custom_css))
+        .route("/custom.js", get(custom_javascript))
+        .route("/logo", get(logo))
+        .route("/action/{position}", get(frame))
+        .route("/action.css", get(|| async { no_cache(CSS, action::STYLE) }))
+        .route("/robots.txt", get(robots))
+        .route("/assets/{*path}", get(asset))
+        .route("/api/page", get(state))
+}
+
+async fn index(State(site): State<Site>) -> Response {
+    let look = site.look();
+    let snapshot = Snapshot { page: &look.view, broadcast: site.broadcast(), viewers: site.shown_viewers() };
+    let mut response = Html(shell::shell(&snapshot).into_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    for (name, value) in shell::SECURITY_HEADERS {
+        headers.insert(*name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn state(State(site): State<Site>) -> Response {
+    let look = site.look();
+    let snapshot = Snapshot { page: &look.view, broadcast: site.broadcast(), viewers: site.shown_viewers() };
+    no_cache("application/json", Json(snapshot))
+}
+
+async fn theme(State(site): State<Site>) -> Response {
+    let look = site.look();
+    no_cache(CSS, shell::theme_css(&look.view.theme) + &shell::actions_css(&look.view.external_actions))
+}
+
+async fn custom_css(State(site): State<Site>, headers: HeaderMap) -> Response {
+    custom::respond(&site.look().declared.custom_css, CSS, &headers)
+}
+
+async fn custom_javascript(State(site): State<Site>, headers: HeaderMap) -> Response {
+    custom::respond(&site.look().declared.custom_javascript, JAVASCRIPT, &headers)
+}
+
+async fn frame(State(site): State<Site>, Path(position): Path<String>) -> Response {
+    let look = site.look();
+    let position = position.parse::<usize>().ok();
+    let action = position.and_then(|position| look.declared.external_actions.get(position));
+    action.and_then(action::respond).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+}
+
+async fn robots(State(site): State<Site>) -> Response {
+    no_cache(TEXT, if site.look().view.search_indexing { ROBOTS } else { NO_ROBOTS })
+}
+
+async fn logo(State(site): State<Site>) -> Response {
+    let declared = site.declared();
+    let reference = declared.page.as_ref().and_then(|page| page.logo.as_ref());
+    let (Some(reference), Some(data)) = (reference, declared.logo.clone()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    picture(&reference.media_type, data).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+}
+
+fn picture(media_type: &str, data: Bytes) -> Option<Response> {
+    let mut response = data.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media_type).ok()?);
+    let rest: [(HeaderName, &'static str); 3] = [
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // An SVG opened on its own must not run anything in the page's name.
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+    ];
+    headers.extend(rest.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    Some(response)
+}
+
+async fn asset(uri: Uri, headers: HeaderMap) -> Response {
+    assets::respond(uri.path(), &headers)
+}
+
+/// Browsers ask again each time: what they have may have been declared otherwise since.
+fn no_cache(content_type: &'static str, body: impl IntoResponse) -> Response {
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
+    (headers, body).into_response()
+}
