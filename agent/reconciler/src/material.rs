@@ -3,7 +3,9 @@
 //! The only code of the whole program that reads a secret file. A file that cannot be used holds back its own object,
 //! with a reason that names the option and the path and never the content. Called by the loop before each comparison.
 
+mod file;
 mod logo;
+mod reads;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,10 @@ use nixcast_core::passwords::AdminPassword;
 use nixcast_core::plan::{DesiredLogo, Material, Picture};
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::Settings;
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use reads::{Read, Reads};
 
 /// How long files may take to read before their objects are held: a network file system that hangs must not take the
 /// loop with it.
@@ -29,8 +34,7 @@ pub(crate) struct Reader {
     admin: BTreeMap<String, (AdminPassword, Salt)>,
     webhooks: BTreeMap<String, (SigningSecret, Salt)>,
     last_logo: Option<(PathBuf, Picture)>,
-    /// A read that missed its deadline. No second one is started beside it.
-    overdue: Option<JoinHandle<Files>>,
+    reads: Reads,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,46 +70,56 @@ pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
     [keys, admin, webhooks].into_iter().flatten().map(|(_, path)| path).chain(logo)
 }
 
-/// What one round of reading found.
-#[derive(Debug)]
-struct Files {
-    keys: Vec<Result<StreamKeySecret, String>>,
-    admin: Vec<Result<AdminPassword, String>>,
-    webhooks: Vec<Result<SigningSecret, String>>,
-    logo: Option<Result<Picture, String>>,
-}
-
 impl Reader {
     /// Reads every file that `settings` names.
     pub(crate) async fn read(&mut self, settings: &Settings) -> Material {
         let wanted = Wanted::of(settings);
-        let files = self.read_files(wanted.clone()).await.unwrap_or_else(|| Files::late(&wanted));
+        let deadline = Instant::now() + READ_DEADLINE;
+        // All are under way before the first is waited for.
+        let [keys, admin, webhooks] = [&wanted.keys, &wanted.admin, &wanted.webhooks].map(|files| self.start(files));
+        let logo = wanted.logo.as_deref().map(|path| self.reads.start(path, logo::read));
+        let keys = self.finish(keys, deadline, StreamKeySecret::from_file_content).await;
+        let admin = self.finish(admin, deadline, AdminPassword::from_file_content).await;
+        let webhooks = self.finish(webhooks, deadline, SigningSecret::from_file_content).await;
+        let logo = match logo {
+            Some(logo) => Some(self.reads.finish(logo, deadline).await),
+            None => None,
+        };
         let key_option = |name: &str| format!("{}.keyFile", ObjectId::StreamKey(name.to_owned()));
         let hook_option = |name: &str| format!("{}.secretFile", ObjectId::Webhook(name.to_owned()));
         let password_option = |_: &str| format!("{}.passwordFile", ObjectId::Admin);
         Material {
-            keys: salted(&mut self.keys, &wanted.keys, files.keys, key_option),
-            admin: salted(&mut self.admin, &wanted.admin, files.admin, password_option).remove(PASSWORD),
-            webhooks: salted(&mut self.webhooks, &wanted.webhooks, files.webhooks, hook_option),
-            logo: self.logo(wanted.logo, files.logo),
+            keys: salted(&mut self.keys, &wanted.keys, keys, key_option),
+            admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(PASSWORD),
+            webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
+            logo: self.logo(wanted.logo, logo),
         }
     }
 
-    async fn read_files(&mut self, wanted: Wanted) -> Option<Files> {
-        if let Some(overdue) = self.overdue.take_if(|overdue| overdue.is_finished()) {
-            drop(overdue);
+    /// Reads every file that a document names which is only being planned for: what is remembered stays as it is.
+    pub(crate) async fn read_for_plan(&mut self, settings: &Settings) -> Material {
+        let mut other = Self { reads: std::mem::take(&mut self.reads), ..Self::default() };
+        let material = other.read(settings).await;
+        self.reads = other.reads;
+        material
+    }
+
+    fn start(&mut self, files: &[(String, PathBuf)]) -> Vec<Read<Zeroizing<Vec<u8>>>> {
+        files.iter().map(|(_, path)| self.reads.start(path, secret::read)).collect()
+    }
+
+    async fn finish<Secret, Fault: ToString>(
+        &mut self,
+        started: Vec<Read<Zeroizing<Vec<u8>>>>,
+        deadline: Instant,
+        parse: impl Fn(&[u8]) -> Result<Secret, Fault>,
+    ) -> Vec<Result<Secret, String>> {
+        let mut found = Vec::with_capacity(started.len());
+        for read in started {
+            let content = self.reads.finish(read, deadline).await;
+            found.push(content.and_then(|content| parse(&content).map_err(|fault| fault.to_string())));
         }
-        if self.overdue.is_some() {
-            return None;
-        }
-        let mut reading = tokio::task::spawn_blocking(move || Files::read(&wanted));
-        match tokio::time::timeout(READ_DEADLINE, &mut reading).await {
-            Ok(files) => files.ok(),
-            Err(_) => {
-                self.overdue = Some(reading);
-                None
-            }
-        }
+        found
     }
 
     fn logo(&mut self, path: Option<PathBuf>, found: Option<Result<Picture, String>>) -> DesiredLogo {
@@ -124,37 +138,6 @@ impl Reader {
             },
         }
     }
-}
-
-impl Files {
-    fn read(wanted: &Wanted) -> Self {
-        Self {
-            keys: read_all(&wanted.keys, StreamKeySecret::from_file_content),
-            admin: read_all(&wanted.admin, AdminPassword::from_file_content),
-            webhooks: read_all(&wanted.webhooks, SigningSecret::from_file_content),
-            logo: wanted.logo.as_deref().map(logo::read),
-        }
-    }
-
-    /// What is known when the deadline has passed: nothing.
-    fn late(wanted: &Wanted) -> Self {
-        fn late<T>() -> Result<T, String> {
-            Err(format!("could not be read within {} s", READ_DEADLINE.as_secs()))
-        }
-        Self {
-            keys: wanted.keys.iter().map(|_| late()).collect(),
-            admin: wanted.admin.iter().map(|_| late()).collect(),
-            webhooks: wanted.webhooks.iter().map(|_| late()).collect(),
-            logo: wanted.logo.as_ref().map(|_| late()),
-        }
-    }
-}
-
-fn read_all<Secret, Fault: ToString>(
-    wanted: &[(String, PathBuf)],
-    parse: impl Fn(&[u8]) -> Result<Secret, Fault>,
-) -> Vec<Result<Secret, String>> {
-    wanted.iter().map(|(_, path)| secret::read(path, &parse)).collect()
 }
 
 /// Gives each secret of a kind its salt: one for as long as the secret stays the same, so that two rounds of reading

@@ -83,7 +83,7 @@ impl Comparer {
 
     /// What would change for a document that is not accepted.
     pub(super) async fn preview(&mut self, document: &Document, link: &EngineLink) -> Result<PlanReport, EngineError> {
-        let material = material::Reader::default().read(&document.settings).await;
+        let material = self.reader.read_for_plan(&document.settings).await;
         let desired = Desired::resolve(&document.settings, &material);
         let Plan { steps: _, held, changes } = plan(&desired, &self.observe(link).await?);
         Ok(PlanReport { digest: document.digest.clone(), changes, held })

@@ -1,7 +1,6 @@
 //! Reading the logo: bounded, and named by what it holds rather than by its file name.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -18,7 +17,7 @@ const SVG_SEARCH_BYTES: usize = 4096;
 
 /// Reads a picture. The reason completes a sentence that begins with the path.
 pub(super) fn read(path: &Path) -> Result<Picture, String> {
-    let file = open_regular(path)?;
+    let file = super::file::open_regular(path)?;
     let mut content = Vec::new();
     let bound = u64::try_from(MAX_LOGO_BYTES + 1).unwrap_or(u64::MAX);
     file.take(bound).read_to_end(&mut content).map_err(|cause| format!("could not be read: {cause}"))?;
@@ -30,23 +29,6 @@ pub(super) fn read(path: &Path) -> Result<Picture, String> {
         logo: LogoRef { digest: sha256_hex(&content), media_type: media_type.to_owned() },
         base64: base64::engine::general_purpose::STANDARD.encode(&content),
     })
-}
-
-/// Opens a regular file, following links. Looks before opening: opening a named pipe would wait for its writer.
-pub(super) fn open_regular(path: &Path) -> Result<File, String> {
-    let unreadable = |cause: io::Error| match cause.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "may not be read by the agent".to_owned(),
-        _ => format!("could not be read: {cause}"),
-    };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err("is a folder, not a file".to_owned());
-    }
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    File::open(path).map_err(unreadable)
 }
 
 fn media_type(content: &[u8]) -> Option<&'static str> {

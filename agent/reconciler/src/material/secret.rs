@@ -3,27 +3,40 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 /// Larger files are refused unread: whatever they are, they are no key and no password.
 const MAX_FILE_BYTES: usize = 4096;
 
-/// Reads a secret, which `parse` makes of the file's content. The reason completes a sentence that begins with the path.
-pub(super) fn read<Secret, Fault: ToString>(
-    path: &Path,
-    parse: impl Fn(&[u8]) -> Result<Secret, Fault>,
-) -> Result<Secret, String> {
-    let content = content(path)?;
-    parse(&content).map_err(|error| error.to_string())
+/// A file that was written to more recently than this may be half written, and half a key would end the session that
+/// uses the whole one.
+const SETTLED_AFTER: Duration = Duration::from_millis(50);
+/// A file that never settles is taken as it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Reads what a secret file holds. The reason completes a sentence that begins with the path.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let file = super::file::open_regular(path)?;
+        let content = read_at_most(&file, MAX_FILE_BYTES);
+        match unsettled_for(&file) {
+            Some(rest) if Instant::now() < end => thread::sleep(rest),
+            _ => return content,
+        }
+    }
 }
 
-fn content(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = super::logo::open_regular(path)?;
-    read_at_most(file, MAX_FILE_BYTES)
+/// How long until the file counts as settled; none if it does, or if its time says nothing.
+fn unsettled_for(file: &File) -> Option<Duration> {
+    let age = file.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+    SETTLED_AFTER.checked_sub(age).filter(|rest| !rest.is_zero())
 }
 
-fn read_at_most(file: File, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+fn read_at_most(file: &File, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     // Room for everything from the start: a growing buffer would leave copies of the key behind.
     let mut content = Zeroizing::new(Vec::with_capacity(limit + 1));
     let bound = u64::try_from(limit + 1).unwrap_or(u64::MAX);
@@ -39,11 +52,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
     use std::fs;
+    use std::io::Write as _;
     use std::os::unix::fs::symlink;
 
     use nixcast_core::keys::StreamKeySecret;
 
     use super::*;
+
+    /// Why the file holds no stream key; none if it does.
+    fn fault(path: &Path) -> Option<String> {
+        match read(path) {
+            Ok(content) => StreamKeySecret::from_file_content(&content).err().map(|error| error.to_string()),
+            Err(reason) => Some(reason),
+        }
+    }
 
     #[test]
     fn only_a_usable_file_gives_a_key() {
@@ -52,10 +74,12 @@ mod tests {
         fs::write(at("good"), "correct-horse\n").unwrap();
         symlink(at("good"), at("linked")).unwrap();
         fs::write(at("empty"), "").unwrap();
-        fs::write(at("large"), vec![b'a'; 5000]).unwrap();
+        fs::write(at("large"), vec![b'a'; 10 * 1024 * 1024]).unwrap();
         fs::write(at("words"), "correct horse").unwrap();
         fs::create_dir(at("folder")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
+        symlink("/dev/zero", at("endless")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         let cases = [
             ("good", None),
@@ -66,14 +90,36 @@ mod tests {
             ("folder", Some("is a folder, not a file")),
             ("dangling", Some("does not exist")),
             ("missing", Some("does not exist")),
+            ("good/below", Some("could not be read: Not a directory")),
             ("socket", Some("is not a regular file")),
+            ("endless", Some("is not a regular file")),
+            ("pipe", Some("is not a regular file")),
         ];
         for (name, want) in cases {
-            let got = read(&at(name), StreamKeySecret::from_file_content).err();
+            let got = fault(&at(name));
             match want {
                 None => assert_eq!(got, None, "{name}"),
                 Some(want) => assert!(got.as_deref().unwrap_or_default().starts_with(want), "{name}: {got:?}"),
             }
         }
+    }
+
+    #[test]
+    fn half_a_key_is_not_taken_for_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(b"correct-").unwrap();
+        let reading = thread::spawn({
+            let path = path.clone();
+            move || read(&path).unwrap()
+        });
+        // Written on piece by piece, as by a program that flushes after each word.
+        for piece in [&b"horse-"[..], b"battery-", b"staple"] {
+            thread::sleep(SETTLED_AFTER / 4);
+            file.write_all(piece).unwrap();
+        }
+        drop(file);
+        assert_eq!(reading.join().unwrap().as_slice(), b"correct-horse-battery-staple");
     }
 }
