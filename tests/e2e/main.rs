@@ -11,4 +11,7 @@ mod last_good;
 mod live;
 mod live_change;
 mod nix_run;
+mod pair;
+mod secrets;
 mod video;
+mod watching;
