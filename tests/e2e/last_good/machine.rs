@@ -8,7 +8,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use nixcast_core::control::{Observed, Request, Response, Step};
-use nixcast_core::keys::verify;
+use nixcast_core::keys::{Salt, StreamKeySecret};
+use nixcast_core::passwords;
+use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::Settings;
 use nixcast_tests::process::{self, Process};
 use nixcast_tests::server::{Scene, ask, binary, replace};
@@ -26,6 +28,8 @@ pub(crate) struct Machine {
     pub(crate) scene: Scene,
     engine: Option<Process>,
     agent: Option<Process>,
+    /// State of an engine that was told nothing.
+    fresh: Option<Value>,
     /// Starts so far, for the names of the logs.
     starts: u32,
     /// Words before the agent's own, for the way it is started.
@@ -35,7 +39,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// Nothing runs yet; the scene's settings are written.
     pub(crate) fn new(scene: Scene) -> Self {
-        let machine = Self { scene, engine: None, agent: None, starts: 0, prefix: Vec::new() };
+        let machine = Self { scene, engine: None, agent: None, fresh: None, starts: 0, prefix: Vec::new() };
         machine.write(&machine.scene.settings);
         machine
     }
@@ -83,6 +87,7 @@ impl Machine {
         command.arg("engine").arg("--control-socket").arg(self.path("engine.sock"));
         self.engine = Some(self.spawn("engine", &mut command));
         wait::until("the engine's control socket", SOON, || self.try_observe().ok());
+        self.fresh = Some(self.state());
     }
 
     /// Starts the agent with more in its environment and waits until it answers or ends.
@@ -153,35 +158,52 @@ impl Machine {
         serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"))
     }
 
-    /// All that the engine runs, comparable between processes: a key's salted hash is replaced by the name of the file
-    /// in the scene's folder that holds the key.
+    /// All that the engine runs, comparable between processes: a salted hash is replaced by the name of the file in the
+    /// scene's folder whose content it is made of.
     #[track_caller]
     pub(crate) fn state(&self) -> Value {
-        let observed = self.observe();
-        let mut state = serde_json::to_value(&observed).unwrap();
+        let mut state = serde_json::to_value(self.observe()).unwrap();
         for name in OF_THE_PROCESS {
             state.as_object_mut().unwrap().shift_remove(name);
         }
-        for (name, grant) in &observed.stream_keys {
-            let opened_by: Vec<String> = fs::read_dir(self.scene.folder())
-                .unwrap()
-                .flatten()
-                .filter(|entry| entry.path().extension().is_some_and(|kind| kind == "key"))
-                .filter(|entry| fs::read(entry.path()).is_ok_and(|key| verify(grant, key.trim_ascii())))
-                .map(|entry| entry.file_name().to_string_lossy().into_owned())
-                .collect();
-            assert!(!opened_by.is_empty(), "the key {name} is not one that was ever declared");
-            let shown = state["streamKeys"][name].as_object_mut().unwrap();
-            shown.shift_remove("salt");
-            shown.insert("hash".to_owned(), json!(opened_by));
-        }
+        self.name_secrets(&mut state);
         state
+    }
+
+    #[track_caller]
+    fn name_secrets(&self, value: &mut Value) {
+        match value {
+            Value::Array(entries) => entries.iter_mut().for_each(|entry| self.name_secrets(entry)),
+            Value::Object(members) => {
+                let salted = (members.get("salt").and_then(Value::as_str), members.get("hash").and_then(Value::as_str));
+                if let (Some(salt), Some(hash)) = salted {
+                    *value = self.file_of(|content| is_hash_of(content, salt, hash));
+                } else if let Some(hash) = members.get("passwordHash").and_then(Value::as_str) {
+                    let name = self.file_of(|content| passwords::verify(hash, content.trim_ascii()));
+                    members.insert("passwordHash".to_owned(), name);
+                } else {
+                    members.values_mut().for_each(|member| self.name_secrets(member));
+                }
+            }
+            _ => (),
+        }
+    }
+
+    /// The secret file whose content passes `test`.
+    #[track_caller]
+    fn file_of(&self, test: impl Fn(&[u8]) -> bool) -> Value {
+        let files = fs::read_dir(self.scene.folder()).unwrap().flatten();
+        let mut secrets = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "key"));
+        let found = secrets.find(|file| fs::read(file.path()).is_ok_and(|content| test(&content)));
+        let found = found.unwrap_or_else(|| panic!("the engine knows a secret that was never declared"));
+        json!(found.file_name().to_string_lossy())
     }
 
     /// Nothing listens and nobody may publish.
     #[track_caller]
     pub(crate) fn assert_nothing_is_open(&self) {
         let observed = self.observe();
+        assert_eq!(Some(self.state()), self.fresh, "the engine was told something");
         assert!(observed.listeners.is_empty(), "listens: {:?}", observed.listeners);
         assert!(observed.stream_keys.is_empty(), "has keys: {:?}", observed.stream_keys.keys());
         let Settings { http, rtmp, .. } = &self.scene.settings;
@@ -259,4 +281,11 @@ fn number(file: &Path) -> Option<u64> {
 pub(crate) fn condition(status: &Value, kind: &str) -> Value {
     let all = status["conditions"].as_array().into_iter().flatten();
     all.clone().find(|condition| condition["kind"] == kind).cloned().unwrap_or_default()
+}
+
+/// Whether `hash` is what stands for a stream key or a webhook's secret with this content.
+fn is_hash_of(content: &[u8], salt: &str, hash: &str) -> bool {
+    let Some(salt) = Salt::from_hex(salt) else { return false };
+    let key = StreamKeySecret::from_file_content(content).is_ok_and(|key| key.hash(&salt) == hash);
+    key || SigningSecret::from_file_content(content).is_ok_and(|secret| secret.fingerprint(&salt) == hash)
 }
