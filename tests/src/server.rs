@@ -1,6 +1,7 @@
 //! The server under test: the real binary, its settings file and its key files, on loopback ports nobody else has.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -32,6 +33,8 @@ pub const LIVE_WITHIN: Duration = Duration::from_secs(45);
 pub struct Scene {
     folder: TempDir,
     pub settings: Settings,
+    /// Set for the server on top of the test's own.
+    pub environment: Vec<(String, OsString)>,
     keys: BTreeMap<String, String>,
 }
 
@@ -46,7 +49,7 @@ impl Scene {
         settings.video.latency_level = 0;
         settings.reconcile.interval_seconds = 5;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { folder, settings, keys: BTreeMap::new() }
+        Self { folder, settings, environment: Vec::new(), keys: BTreeMap::new() }
     }
 
     /// A scene with one key named "main".
@@ -85,7 +88,7 @@ impl Scene {
     fn start_with(self, source: &[&std::ffi::OsStr]) -> Nixcast {
         let state = self.folder.path().join("state");
         let mut command = Command::new(binary());
-        command.arg("run").args(source).arg("--state-dir").arg(&state);
+        command.arg("run").args(source).arg("--state-dir").arg(&state).envs(self.environment);
         let process = Process::spawn("nixcast run", &mut command, &self.folder.path().join("nixcast.log"));
         let server = Nixcast { process, settings: self.settings, keys: self.keys, folder: self.folder };
         wait::until("a fresh server to converge", CONVERGED_WITHIN, || {
