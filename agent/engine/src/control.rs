@@ -143,6 +143,7 @@ impl Control {
         }
         self.settings.send_replace(Arc::new(declared));
         self.channel.settle().await;
+        self.site.settle().await;
         let pending = self.channel.facts().pending;
         for outcome in &mut outcomes {
             if outcome.result == OutcomeResult::Applied && pending.contains(&outcome.object) {

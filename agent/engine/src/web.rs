@@ -27,9 +27,10 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use nixcast_core::networks;
+use nixcast_core::networks::{self, Networks};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::broadcast::{ChannelHandle, unix_millis};
 use crate::control::Applied;
@@ -39,7 +40,7 @@ use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
 use access::Access;
-use look::{Look, Looks};
+use look::Look;
 use view::BroadcastView;
 use viewers::Viewers;
 
@@ -52,6 +53,9 @@ const MOST_PAGES: usize = 8_000;
 /// Time for a client to send a whole request head, and to start the next one on a kept connection.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
 
+/// Time to make a page of new settings: some milliseconds, unless its text is long and deeply nested.
+const PAGE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// What handlers read.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
@@ -61,7 +65,7 @@ pub(crate) struct Site {
     pages: Arc<Semaphore>,
     viewers: Viewers,
     audience: watch::Receiver<Option<usize>>,
-    looks: Arc<Looks>,
+    look: watch::Receiver<Arc<Look>>,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
@@ -90,6 +94,7 @@ impl Site {
     ) -> Self {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
+        let look = look::follow(declared.clone());
         Self {
             declared,
             channel,
@@ -97,7 +102,7 @@ impl Site {
             pages: Arc::new(Semaphore::new(MOST_PAGES)),
             viewers,
             audience,
-            looks: Arc::default(),
+            look,
             webhooks,
             applied,
             access: Access::default(),
@@ -136,7 +141,7 @@ impl Site {
 
     /// Who asks: `peer`, or whom the trusted proxies name in `X-Forwarded-For`.
     pub(crate) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusted = self.looks.trusted(&self.declared());
+        let trusted = self.declared.borrow().trusted_proxies.as_deref().map(Networks::new).unwrap_or_default();
         let lines: Vec<&str> =
             headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default()).collect();
         networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
@@ -150,8 +155,19 @@ impl Site {
         Arc::clone(&self.declared.borrow())
     }
 
+    /// Waits until pages are told what was just declared. A text that takes longer than [`PAGE_DEADLINE`] to be made
+    /// into a page is shown when it is.
+    pub(crate) async fn settle(&self) {
+        let declared = self.declared();
+        let mut look = self.look.clone();
+        let is_shown = look.wait_for(|look| declared.page.as_ref().is_none_or(|page| *page == look.declared));
+        if timeout(PAGE_DEADLINE, is_shown).await.is_err() {
+            tracing::warn!("the page takes long to be made");
+        }
+    }
+
     fn look(&self) -> Arc<Look> {
-        self.looks.look(&self.declared())
+        Arc::clone(&self.look.borrow())
     }
 
     /// How many watch, as far as pages are told.

@@ -80,6 +80,10 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
+/// Elements that Markdown may put into one another. Nobody reads deeper quotes, and the time that HTML takes to be parsed
+/// grows with the square of its depth.
+const MOST_NESTED: usize = 32;
+
 /// Before each `id`, so that none is one of the page's own.
 const ID_PREFIX: &str = "content-";
 
@@ -112,10 +116,19 @@ pub(crate) fn render(markdown: &str) -> String {
 /// Whatever the Markdown says, sanitised by nobody.
 fn html(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let events = Parser::new_ext(markdown, options).map(|event| match event {
+    let mut depth = 0_usize;
+    let events = Parser::new_ext(markdown, options).filter_map(|event| match event {
         // A form's checkbox that cannot be ticked says no more, and would be the only form there is.
-        Event::TaskListMarker(is_done) => Event::Text(if is_done { "☑ " } else { "☐ " }.into()),
-        event => event,
+        Event::TaskListMarker(is_done) => Some(Event::Text(if is_done { "☑ " } else { "☐ " }.into())),
+        Event::Start(_) => {
+            depth += 1;
+            (depth <= MOST_NESTED).then_some(event)
+        }
+        Event::End(_) => {
+            depth = depth.saturating_sub(1);
+            (depth < MOST_NESTED).then_some(event)
+        }
+        event => Some(event),
     });
     let mut html = String::with_capacity(markdown.len() * 3 / 2);
     pulldown_cmark::html::push_html(&mut html, events);

@@ -3,6 +3,7 @@
 //! Every page follows the three `watch` values at its own pace: a slow one skips what is outdated and never holds up
 //! another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -46,13 +47,12 @@ pub(super) async fn open(State(site): State<Site>, upgrade: WebSocketUpgrade) ->
 }
 
 async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
-    let mut settings = site.declared.clone();
+    let mut look = site.look.clone();
     let mut broadcast = site.channel.view.clone();
     let mut audience = site.audience.clone();
-    settings.mark_unchanged();
     broadcast.mark_unchanged();
     audience.mark_unchanged();
-    let mut shown = site.look();
+    let shown = Arc::clone(&look.borrow_and_update());
     let mut viewers = site.shown_viewers();
     let hello = Snapshot { page: &shown.view, broadcast: site.broadcast(), viewers };
     send(&mut socket, &Event::Hello(hello)).await?;
@@ -61,15 +61,12 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     loop {
         // Every arm is cancel-safe: `changed` and `tick` keep their state, `recv` returns whole messages.
         tokio::select! {
-            changed = settings.changed() => {
+            changed = look.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
-                let look = site.look();
-                if look.view != shown.view {
-                    shown = look;
-                    write(&mut socket, Message::Text(shown.message.clone())).await?;
-                }
+                let message = look.borrow_and_update().message.clone();
+                write(&mut socket, Message::Text(message)).await?;
             }
             changed = broadcast.changed() => {
                 if changed.is_err() {

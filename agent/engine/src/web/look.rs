@@ -1,13 +1,14 @@
 //! The declared page as it is served: made once for each change, and read by every request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use nixcast_core::control::Page;
-use nixcast_core::networks::Networks;
+use tokio::sync::watch;
 
 use super::view::PageView;
-use crate::declared::Declared;
+use crate::declared::Watch;
+use crate::tasks::{self, chain};
 
 /// One declared page.
 #[derive(Debug, Default)]
@@ -19,53 +20,33 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    fn of(declared: &Page) -> Self {
-        let view = PageView::from(declared);
+    fn of(declared: Page) -> Self {
+        let view = PageView::from(&declared);
         let message = serde_json::json!({ "kind": "page", "page": view }).to_string().into();
-        Self { declared: declared.clone(), view, message }
+        Self { declared, view, message }
     }
 }
 
-/// What is made of the newest settings.
-#[derive(Debug, Default)]
-pub(crate) struct Looks(Mutex<Latest>);
-
-#[derive(Debug, Default)]
-struct Latest {
-    declared: Arc<Declared>,
-    look: Arc<Look>,
-    trusted: Arc<Networks>,
-}
-
-impl Looks {
-    /// The page of `declared`; before the agent has spoken, an empty one.
-    pub(crate) fn look(&self, declared: &Arc<Declared>) -> Arc<Look> {
-        self.latest(declared, |latest| Arc::clone(&latest.look))
-    }
-
-    /// The proxies that `declared` trusts.
-    pub(crate) fn trusted(&self, declared: &Arc<Declared>) -> Arc<Networks> {
-        self.latest(declared, |latest| Arc::clone(&latest.trusted))
-    }
-
-    /// Locked for the milliseconds that a new page takes to make, and otherwise for no longer than a comparison.
-    fn latest<T>(&self, declared: &Arc<Declared>, read: impl FnOnce(&Latest) -> T) -> T {
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&latest.declared, declared) {
-            latest.follow(declared);
+/// The page of the newest settings; before the agent has spoken, an empty one.
+///
+/// Made aside: a long text takes its milliseconds, an absurd one its seconds, and until then the page stays as it was.
+pub(crate) fn follow(mut declared: Watch) -> watch::Receiver<Arc<Look>> {
+    let (look, looks) = watch::channel(Arc::new(Look::default()));
+    tasks::spawn("page", async move {
+        loop {
+            let page = declared.borrow_and_update().page.clone();
+            if let Some(page) = page.filter(|page| *page != look.borrow().declared) {
+                match tokio::task::spawn_blocking(|| Look::of(page)).await {
+                    Ok(made) => drop(look.send_replace(Arc::new(made))),
+                    Err(error) => tracing::error!(error = chain(&error), "the page stays as it was"),
+                }
+            }
+            if declared.changed().await.is_err() {
+                return;
+            }
         }
-        read(&latest)
-    }
-}
-
-impl Latest {
-    fn follow(&mut self, declared: &Arc<Declared>) {
-        if let Some(page) = declared.page.as_ref().filter(|page| **page != self.look.declared) {
-            self.look = Arc::new(Look::of(page));
-        }
-        self.trusted = Arc::new(declared.trusted_proxies.as_deref().map(Networks::new).unwrap_or_default());
-        self.declared = Arc::clone(declared);
-    }
+    });
+    looks
 }
 
 #[cfg(test)]
@@ -73,20 +54,28 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::declared::Declared;
 
-    fn declared(name: &str, port: u8) -> Arc<Declared> {
+    fn declared(name: &str, latency_level: u8) -> Arc<Declared> {
         let page = Page { name: name.to_owned(), page_content: "# x".to_owned(), ..Page::default() };
-        Arc::new(Declared { page: Some(page), latency_level: Some(port), ..Declared::default() })
+        Arc::new(Declared { page: Some(page), latency_level: Some(latency_level), ..Declared::default() })
     }
 
-    #[test]
-    fn a_page_is_made_once_for_each_change_of_it() {
-        let looks = Looks::default();
-        let first = looks.look(&declared("a", 1));
-        assert!(Arc::ptr_eq(&first, &looks.look(&declared("a", 2))), "other settings leave the page alone");
-        let second = looks.look(&declared("b", 2));
-        assert_eq!((second.view.name.as_str(), second.view.content_html.as_str()), ("b", "<h2>x</h2>"));
-        let message: serde_json::Value = serde_json::from_str(&second.message).unwrap();
-        assert_eq!(message, serde_json::json!({ "kind": "page", "page": second.view }));
+    #[tokio::test]
+    async fn a_page_is_made_once_for_each_change_of_it() {
+        let (settings, watched) = watch::channel(declared("a", 1));
+        let mut looks = follow(watched);
+        looks.changed().await.unwrap();
+        assert_eq!(looks.borrow_and_update().view.name, "a");
+        settings.send_replace(declared("a", 2));
+        tokio::task::yield_now().await;
+        settings.send_replace(declared("b", 2));
+        looks.changed().await.unwrap();
+        let look = Arc::clone(&looks.borrow_and_update());
+        assert_eq!((look.view.name.as_str(), look.view.content_html.as_str()), ("b", "<h2>x</h2>"));
+        let message: serde_json::Value = serde_json::from_str(&look.message).unwrap();
+        assert_eq!(message, serde_json::json!({ "kind": "page", "page": look.view }));
+        drop(settings);
+        assert!(looks.changed().await.is_err(), "nothing was made of settings that leave the page alone");
     }
 }
