@@ -6,13 +6,16 @@
 
 mod bad_input;
 mod behind_proxy;
+mod effects;
 mod ingest;
 mod last_good;
 mod live;
 mod live_change;
 mod monitoring;
+mod mutated;
 mod nix_run;
 mod pair;
+mod random_changes;
 mod secrets;
 mod video;
 mod watching;

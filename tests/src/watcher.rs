@@ -239,7 +239,8 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
         grown_at: Instant::now(),
         late: false,
     });
-    if *may_get_longer {
+    // What was borrowed from a rung with longer segments stays in the target duration, which may never shrink.
+    if *may_get_longer || is_borrowing(list) {
         track.target_seconds = track.target_seconds.max(list.target_duration);
     }
     problems.extend(broken_promises(path, track, list).into_iter().map(|promise| format!("{path}: {promise}")));
@@ -305,9 +306,7 @@ fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<Strin
     if list.end_list {
         broken.push("was closed".to_owned());
     }
-    // A playlist that goes on with another rung's segments, or over a hole, is honest about their duration.
-    let is_borrowing = list.segments.iter().any(|segment| segment.uri.starts_with("../") || is_gap(&segment.uri));
-    if list.target_duration > track.target_seconds && !is_borrowing {
+    if list.target_duration > track.target_seconds {
         broken.push(format!("target duration grew from {} to {}", track.target_seconds, list.target_duration));
     }
     for (msn, listed) in (begin..).zip(&list.segments) {
@@ -324,6 +323,11 @@ fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<Strin
         }
     }
     broken
+}
+
+/// Whether the playlist goes on with another rung's segments, or over a hole, and is honest about their duration.
+fn is_borrowing(list: &MediaPlaylist) -> bool {
+    list.segments.iter().any(|segment| segment.uri.starts_with("../") || is_gap(&segment.uri))
 }
 
 /// Whether this is the address of a hole (`EXT-X-GAP`), which no player fetches.
