@@ -37,6 +37,16 @@ function finished(program, words, limit) {
   });
 }
 
+/** systemd-nspawn has another child for a moment, which makes the namespaces. */
+function isFirstInItsNamespace(pid) {
+  try {
+    return pid && /^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    // It has ended in the meantime.
+    return false;
+  }
+}
+
 export class Guest {
   #container;
   #ended;
@@ -54,7 +64,7 @@ export class Guest {
     this.leader = await until('PID 1', SLOW, async () => {
       if (this.#container.exitCode !== null) throw new Error(`the machine does not boot:\n${this.console()}`);
       const { stdout } = await finished('pgrep', ['--parent', this.#container.pid], SLOW);
-      return stdout.trim().split('\n')[0];
+      return stdout.split('\n').find(isFirstInItsNamespace);
     });
     const state = await until('the end of the boot', SLOW, async () => {
       const { stdout } = await this.exec('systemctl', 'is-system-running');
@@ -78,10 +88,11 @@ export class Guest {
     await this.#end();
   }
 
+  /** At the end of the test, whatever state the machine is in. */
   async powerOff() {
-    if (!this.#container || this.#container.exitCode !== null) return;
+    if (!this.#container) return;
     await this.exec('systemctl', 'poweroff');
-    await this.#end();
+    await this.#end().finally(() => this.#container.kill('SIGKILL'));
   }
 
   #end() {

@@ -8,6 +8,12 @@
   first = {
     services.nixcast = {
       streamKeys.main.keyFile = "/var/keys/main";
+      webhooks.hook = {
+        url = "http://hooks.test:9090/";
+        events = ["STREAM_STARTED"];
+        secretFile = "/var/keys/hook";
+      };
+      metrics.enable = true;
       instance.name = "First";
       # Short segments and short waits, for a test has no patience.
       video.latencyLevel = 0;

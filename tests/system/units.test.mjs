@@ -14,6 +14,7 @@ const SETTLED_WITHIN = 60_000;
 const ENGINE = 'nixcast-engine.service';
 const AGENT = 'nixcast-agent.service';
 const KEY = 'open-sesame';
+const WEBHOOK_SECRET = 'whsec_bml4Y2FzdCB0ZXN0cyBpdHMgdW5pdHM=';
 
 /** Capability sets of /proc/PID/status. */
 const NET_BIND_SERVICE = 1n << 10n;
@@ -21,15 +22,19 @@ const DAC_READ_SEARCH = 1n << 2n;
 
 const guest = new Guest();
 let broadcast;
+const receivers = [];
 
 before(async () => {
   await guest.install('first');
   await guest.write('/var/keys/main', KEY, 0o400);
+  await guest.write('/var/keys/hook', WEBHOOK_SECRET, 0o400);
+  await guest.write('/etc/hosts', '127.0.0.1 localhost hooks.test\n');
   await guest.boot();
 }, { timeout: 120_000 });
 
 after(async () => {
   await broadcast?.stop();
+  for (const receiver of receivers) receiver.kill();
   await guest.powerOff();
 }, { timeout: 120_000 });
 
@@ -38,7 +43,9 @@ function step(name, body) {
     try {
       await body();
     } catch (error) {
-      for (const unit of [ENGINE, AGENT]) console.error(`${unit}:\n${await guest.journal(unit)}\n`);
+      for (const unit of [ENGINE, AGENT]) {
+        console.error(`${unit}:\n${await guest.journal(unit).catch((reason) => reason.message)}\n`);
+      }
       throw error;
     }
   });
@@ -145,8 +152,30 @@ step('the engine has the network and reads no secret', async () => {
   for (const what of [...IMPOSSIBLE, 'read a secret of root', 'speak to the agent']) assert.match(could[what] ?? '', /^no/, what);
 });
 
-step('somebody publishes, and a worker in the same sandbox encodes', async () => {
+/** Takes the first message on port 9090 of the guest; gives its headers and text. */
+async function nextMessage() {
+  const receive = `require('http').createServer((request, answer) => {
+    let text = '';
+    request.on('data', (more) => (text += more));
+    request.on('end', () => { answer.end(); console.log(JSON.stringify({ headers: request.headers, text })); process.exit(); });
+  }).listen(9090, '127.0.0.1', () => console.error('listening'))`;
+  const receiver = guest.spawnInNetwork([process.execPath, '-e', receive], ['ignore', 'pipe', 'pipe']);
+  receivers.push(receiver);
+  await new Promise((resolve) => receiver.stderr.once('data', resolve));
+  let said = '';
+  receiver.stdout.on('data', (more) => (said += more));
+  return { arrived: () => until('a message', SETTLED_WITHIN, () => said.endsWith('\n') && JSON.parse(said)) };
+}
+
+step('somebody publishes, a worker in the same sandbox encodes, and a webhook is told', async () => {
+  const message = await nextMessage();
   broadcast = await Broadcast.start(guest, KEY, 8080);
+  const { headers, text } = await message.arrived();
+  assert.equal(JSON.parse(text).type, 'STREAM_STARTED');
+  assert.match(headers['webhook-signature'], /^v1,/);
+  const figures = await guest.get('http://127.0.0.1:8080/metrics');
+  assert.equal(figures.status, 200);
+  assert.match(figures.text, /^nixcast_/m);
   const { broadcast: facts } = await guest.status();
   const worker = await guest.process(facts.workerPid);
   assert.equal(worker.NoNewPrivs, '1');
@@ -185,14 +214,14 @@ step('a refused document fails the switch, names the option and changes nothing'
   await bothActive();
   assert.equal(await guest.mainPid(AGENT), agent);
   assert.equal(await pageName(80), 'Third');
-  assert.match(await guest.show(AGENT, 'StatusText'), /^generation 3 runs; the source is refused$/);
+  assert.match(await guest.show(AGENT, 'StatusText'), /^generation 3 runs; the source is refused/);
   await broadcast.assertGoesOn(mark, 80);
 });
 
 step('the agent comes back beside a refused document, and nobody notices', async () => {
   const mark = await broadcast.mark(80);
   await guest.run('systemctl', 'restart', AGENT);
-  assert.match(await guest.show(AGENT, 'StatusText'), /^generation 3 runs; the source is refused$/);
+  assert.match(await guest.show(AGENT, 'StatusText'), /^generation 3 runs; the source is refused/);
   await broadcast.assertGoesOn(mark, 80);
 });
 
@@ -291,24 +320,24 @@ step('after a reboot all is as it was', async () => {
 step('after a reboot on a refused document the last good one runs', async () => {
   await guest.activate('refused');
   await guest.reboot();
-  await assertLastGoodRuns(/^generation 3 runs; the source is refused$/);
+  await assertLastGoodRuns(/^generation 3 runs; the source is refused/);
 });
 
 step('after a reboot without a document the last good one runs', async () => {
   await guest.run('rm', '/etc/nixcast/settings.json');
   await guest.reboot();
-  await assertLastGoodRuns(/^generation 3 runs; the source is refused$/);
+  await assertLastGoodRuns(/^generation 3 runs; the source is refused/);
 });
 
 step('after a power cut the last good document runs', async () => {
   await guest.cutPower();
   await guest.boot();
-  await assertLastGoodRuns(/^generation 3 runs; the source is refused$/);
+  await assertLastGoodRuns(/^generation 3 runs; the source is refused/);
   const { status, said } = await guest.switch('refused', 'third');
   assert.equal(status, 0, said);
 });
 
 step('no log holds a secret', async () => {
   const journal = await guest.run('journalctl', '--output=cat', '--no-pager');
-  for (const secret of [KEY, 'another-secret']) assert.ok(!journal.includes(secret), 'a stream key is in the journal');
+  for (const secret of [KEY, 'another-secret', WEBHOOK_SECRET]) assert.ok(!journal.includes(secret), 'a secret is in the journal');
 });
