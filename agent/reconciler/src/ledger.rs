@@ -170,6 +170,14 @@ impl Ledger {
         self.record(generation).map(|Record { entry, document }| (entry, document)).map_err(told)
     }
 
+    /// The engine process that was last seen to run all of a generation.
+    pub(crate) fn ran_whole_on(&self, generation: u64) -> Option<u32> {
+        match self.journal.progress.get(&generation) {
+            Some(Progress::Converged { engine_pid, .. }) => Some(*engine_pid),
+            Some(Progress::Held { .. }) | None => None,
+        }
+    }
+
     /// Notes how far a generation has come.
     pub(crate) fn note_progress(&mut self, generation: u64, progress: Progress) {
         self.journal.note_progress(generation, progress);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::drift::RanWhole;
 use crate::crash::{self, Point};
 use crate::document::{Document, sha256_hex};
 use crate::ledger::{Entry, HistoryEvent, Ledger, LedgerError, Origin, Progress, RefusedDocument};
@@ -67,6 +68,12 @@ impl Acceptance {
 
     pub(super) fn document(&self, generation: Option<u64>) -> Result<(Entry, String), String> {
         self.ledger.document(generation)
+    }
+
+    /// Where the accepted generation was last seen to run whole.
+    pub(super) fn ran_whole(&self) -> Option<RanWhole> {
+        let generation = self.generation()?;
+        Some(RanWhole { generation, engine_pid: self.ledger.ran_whole_on(generation)? })
     }
 
     /// What is wrong with the ledger, in sentences.

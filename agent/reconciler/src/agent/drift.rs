@@ -13,6 +13,13 @@ pub(super) struct Basis {
     pub(super) revision: u64,
 }
 
+/// A generation that an engine process was seen to run whole, by an agent before this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RanWhole {
+    pub(super) generation: u64,
+    pub(super) engine_pid: u32,
+}
+
 /// Remembers what was still being changed when the last comparison ended.
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
@@ -22,6 +29,14 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
+    /// Goes on where an earlier agent left off, before the first comparison: only `changed` may differ without having
+    /// drifted.
+    pub(super) fn resume(&mut self, basis: Basis, changed: BTreeSet<ObjectId>) {
+        if self.basis.is_none() {
+            *self = Self { basis: Some(basis), unsettled: changed, drifting: BTreeSet::new() };
+        }
+    }
+
     /// Takes the objects that differ and returns those that newly drifted.
     pub(super) fn judge(&mut self, basis: Basis, differing: &BTreeSet<ObjectId>) -> Vec<ObjectId> {
         if self.basis != Some(basis) {

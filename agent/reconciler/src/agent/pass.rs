@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::conditions::Conditions;
-use super::drift::{Basis, Tracker};
+use super::drift::{Basis, RanWhole, Tracker};
 use crate::crash;
 use crate::document::Document;
 use crate::engine_link::{EngineError, EngineLink, LinkState};
@@ -29,6 +29,8 @@ pub(super) struct Comparer {
     /// Counts changes of `desired`.
     revision: u64,
     tracker: Tracker,
+    /// What ran whole when this agent started: drift since then is drift too.
+    ran_whole: Option<RanWhole>,
     /// Steps the engine took for the next segment boundary, and when.
     pending: BTreeMap<ObjectId, (Step, Instant)>,
     pub(super) observed: Option<Observed>,
@@ -41,13 +43,14 @@ pub(super) struct Comparer {
 }
 
 impl Comparer {
-    pub(super) fn new(link_state: watch::Receiver<LinkState>) -> Self {
+    pub(super) fn new(link_state: watch::Receiver<LinkState>, ran_whole: Option<RanWhole>) -> Self {
         Self {
             reader: material::Reader::default(),
             link_state,
             desired: None,
             revision: 0,
             tracker: Tracker::default(),
+            ran_whole,
             pending: BTreeMap::new(),
             observed: None,
             objects: BTreeMap::new(),
@@ -124,8 +127,13 @@ impl Comparer {
             _ => None,
         });
         let objects = HeldObject::all(held);
+        let engine_pid = self.observed.as_ref()?.engine_pid;
         let now = jiff::Timestamp::now().as_second();
-        Some(if objects.is_empty() { Progress::Converged { at: now } } else { Progress::Held { since: now, objects } })
+        Some(if objects.is_empty() {
+            Progress::Converged { at: now, engine_pid }
+        } else {
+            Progress::Held { since: now, objects }
+        })
     }
 
     async fn resolve(&mut self, settings: &Settings) -> Desired {
@@ -159,7 +167,7 @@ impl Comparer {
         let first = plan(desired, &observed);
         crash::reached(crash::Point::Planned);
         let is_new_generation = observed.generation != entry.generation;
-        self.note_drift(&first, &observed, heals);
+        self.note_drift(&first, &observed, is_new_generation, heals);
         let steps: Vec<Step> =
             first.steps.into_iter().filter(|step| self.is_to_be_sent(step, &observed, heals)).collect();
         let mut outcomes = Vec::new();
@@ -181,7 +189,7 @@ impl Comparer {
         Ok(())
     }
 
-    fn note_drift(&mut self, plan: &Plan, observed: &Observed, heals: bool) {
+    fn note_drift(&mut self, plan: &Plan, observed: &Observed, is_new_generation: bool, heals: bool) {
         let basis = Basis { engine_pid: observed.engine_pid, revision: self.revision };
         let differing: BTreeSet<ObjectId> = plan
             .steps
@@ -189,6 +197,11 @@ impl Comparer {
             .map(|step| step.object.clone())
             .filter(|object| !observed.pending.contains(object) && !self.pending.contains_key(object))
             .collect();
+        let runs = RanWhole { generation: observed.generation, engine_pid: observed.engine_pid };
+        if !is_new_generation && self.ran_whole == Some(runs) {
+            let changed = plan.changes.iter().filter(|change| is_of_files(change));
+            self.tracker.resume(basis, changed.map(|change| change.object.clone()).collect());
+        }
         let newly = self.tracker.judge(basis, &differing);
         for change in plan.changes.iter().filter(|change| newly.contains(&change.object)) {
             self.drift.found += 1;
@@ -262,6 +275,12 @@ impl Comparer {
         self.observed = None;
         self.unreachable = Some(reason);
     }
+}
+
+/// Whether only what lies behind paths differs: that may have been replaced while no agent looked.
+fn is_of_files(change: &Change) -> bool {
+    let is_of_file = |option: &str| option.ends_with("File") || option.ends_with(".logo");
+    change.fields.iter().all(|field| is_of_file(&field.option))
 }
 
 fn log_drift(change: &Change, heals: bool) {

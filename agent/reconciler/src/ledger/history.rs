@@ -152,7 +152,7 @@ pub(super) fn told(generations: Vec<(u64, Result<Entry, String>)>, journal: &Jou
 
 fn outcome(generation: u64, next: Option<u64>, journal: &Journal) -> GenerationOutcome {
     match (journal.progress.get(&generation).cloned(), next) {
-        (Some(Progress::Converged { at }), _) => GenerationOutcome::Converged { at },
+        (Some(Progress::Converged { at, .. }), _) => GenerationOutcome::Converged { at },
         (Some(Progress::Held { since, objects }), None) => GenerationOutcome::Held { since, objects },
         (Some(Progress::Held { objects, .. }), Some(by)) => GenerationOutcome::Superseded { by, objects },
         (None, None) => GenerationOutcome::Applying,

@@ -36,6 +36,9 @@ pub(crate) enum Progress {
     Converged {
         #[serde(with = "crate::moment")]
         at: i64,
+        /// The engine process that was last seen to run it.
+        #[serde(default)]
+        engine_pid: u32,
     },
     /// The engine ran all of it but for these objects, for the first time at this moment.
     Held {
@@ -74,13 +77,19 @@ impl Journal {
 
     /// Notes how far a generation has come. What has converged once stays so in history.
     pub(super) fn note_progress(&mut self, generation: u64, progress: Progress) {
-        let is_news = match (self.progress.get(&generation), &progress) {
-            (Some(Progress::Converged { .. }), _) => false,
-            (Some(Progress::Held { objects: before, .. }), Progress::Held { objects: now, .. }) => before != now,
-            (None, _) | (_, Progress::Converged { .. }) => true,
+        let known = self.progress.get(&generation);
+        let news = match (known, progress) {
+            (Some(Progress::Converged { .. }), Progress::Held { .. }) => None,
+            (Some(Progress::Converged { at, .. }), Progress::Converged { engine_pid, .. }) => {
+                Some(Progress::Converged { at: *at, engine_pid })
+            }
+            (Some(Progress::Held { objects: before, .. }), Progress::Held { objects, .. }) if *before == objects => {
+                None
+            }
+            (_, progress) => Some(progress),
         };
-        if is_news {
-            self.progress.insert(generation, progress);
+        if let Some(news) = news.filter(|news| known != Some(news)) {
+            self.progress.insert(generation, news);
             self.is_unsaved = true;
         }
     }

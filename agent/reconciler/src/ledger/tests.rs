@@ -109,13 +109,16 @@ fn what_became_of_each_generation_is_remembered() {
         let last = outcomes(&ledger).pop().unwrap();
         assert_eq!(last, (entry.generation, GenerationOutcome::Applying));
         match entry.generation {
-            1 => ledger.note_progress(1, Progress::Converged { at: 5 }),
+            1 => ledger.note_progress(1, Progress::Converged { at: 5, engine_pid: 1 }),
             2 | 4 => ledger.note_progress(entry.generation, held("port 80 is taken")),
             _ => (),
         }
     }
     // What has converged once stays so, whatever happens to it later.
     ledger.note_progress(1, held("its file is gone"));
+    assert_eq!(ledger.ran_whole_on(1), Some(1));
+    ledger.note_progress(1, Progress::Converged { at: 9, engine_pid: 2 });
+    assert_eq!((ledger.ran_whole_on(1), ledger.ran_whole_on(2)), (Some(2), None));
     drop(ledger);
     let ledger = Ledger::open(folder.path()).unwrap();
     let Progress::Held { since, objects } = held("port 80 is taken") else { panic!() };
@@ -138,11 +141,11 @@ fn the_last_generation_that_converged_is_never_forgotten() {
     for round in 1..=60 {
         let generation = ledger.accept(&document(&format!("{round}")), origin(), 1).unwrap().generation;
         if round <= 3 {
-            ledger.note_progress(generation, Progress::Converged { at: 1 });
+            ledger.note_progress(generation, Progress::Converged { at: 1, engine_pid: 1 });
         }
     }
     assert_eq!(kept(&ledger), std::iter::once(3).chain(11..=60).collect::<Vec<_>>());
-    ledger.note_progress(60, Progress::Converged { at: 2 });
+    ledger.note_progress(60, Progress::Converged { at: 2, engine_pid: 1 });
     ledger.accept(&document("last"), origin(), 1).unwrap();
     assert_eq!(kept(&ledger), (12..=61).collect::<Vec<_>>());
     assert!(!ledger.journal.progress.contains_key(&3), "the journal forgets with the ledger");
@@ -189,7 +192,7 @@ fn a_lost_or_damaged_journal_costs_history_and_nothing_else() {
         let mut ledger = Ledger::open(folder.path()).unwrap();
         for name in ["one", "two"] {
             let generation = ledger.accept(&document(name), origin(), 1).unwrap().generation;
-            ledger.note_progress(generation, Progress::Converged { at: 1 });
+            ledger.note_progress(generation, Progress::Converged { at: 1, engine_pid: 1 });
         }
         drop(ledger);
         match damage {
@@ -201,7 +204,7 @@ fn a_lost_or_damaged_journal_costs_history_and_nothing_else() {
         let want = [(1, GenerationOutcome::Unknown), (2, GenerationOutcome::Applying)];
         assert_eq!(outcomes(&ledger), want, "{damage:?}");
         ledger.accept(&document("three"), origin(), 1).unwrap();
-        ledger.note_progress(3, Progress::Converged { at: 9 });
+        ledger.note_progress(3, Progress::Converged { at: 9, engine_pid: 1 });
         assert_eq!(outcomes(&ledger)[1].1, GenerationOutcome::Unknown, "nothing is made up");
         drop(ledger);
         let ledger = Ledger::open(folder.path()).unwrap();
@@ -215,7 +218,7 @@ fn a_crash_while_the_journal_is_written_leaves_the_old_or_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(folder.path()).unwrap();
         ledger.accept(&document("one"), origin(), 1).unwrap();
-        ledger.journal.note_progress(1, Progress::Converged { at: 4 });
+        ledger.journal.note_progress(1, Progress::Converged { at: 4, engine_pid: 1 });
         let saved = ledger.journal.save(folder.path(), &mut |point| {
             if point == crash { Err(io::Error::other("power cut")) } else { Ok(()) }
         });
@@ -238,7 +241,7 @@ fn what_could_not_be_written_down_is_written_later() {
     // A folder in the way of the temporary file fails every write, also for root.
     let in_the_way = folder.path().join("incoming.tmp");
     fs::create_dir(&in_the_way).unwrap();
-    ledger.note_progress(1, Progress::Converged { at: 4 });
+    ledger.note_progress(1, Progress::Converged { at: 4, engine_pid: 1 });
     assert!(ledger.trouble().is_some());
     assert!(ledger.accept(&document("two"), origin(), 2).is_err());
     fs::remove_dir(&in_the_way).unwrap();

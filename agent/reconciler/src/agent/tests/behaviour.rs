@@ -183,6 +183,61 @@ async fn drift_is_healed_or_only_reported() {
 }
 
 #[tokio::test]
+async fn drift_while_no_agent_looked_is_drift_and_a_rotated_key_is_not() {
+    for on_drift in [OnDrift::Heal, OnDrift::Report] {
+        let mut world = World::new();
+        world.settings.reconcile.on_drift = on_drift;
+        world.save();
+        let engine = world.engine(1);
+        world.start_agent().await;
+        world.converged().await;
+        world.stop_agent().await;
+        engine.state.lock().unwrap().observed.latency_level = Some(4);
+        fs::write(world.path("main.key"), "another-horse\n").unwrap();
+        world.start_agent().await;
+        let status = world.until(|status| status.drift.found > 0).await;
+        assert!(verify(&engine.observed().stream_keys["main"], b"another-horse"), "{on_drift:?}");
+        let (healed, level) = if on_drift == OnDrift::Heal { (1, Some(2)) } else { (0, Some(4)) };
+        assert_eq!((status.drift.found, status.drift.healed), (1, healed), "{on_drift:?}");
+        assert_eq!(engine.observed().latency_level, level, "{on_drift:?}");
+        assert_eq!(status.is(ConditionKind::Drifted), on_drift == OnDrift::Report);
+
+        // An engine that is new has not drifted.
+        world.stop_agent().await;
+        engine.stop().await;
+        let _engine = world.engine(2);
+        world.start_agent().await;
+        assert_eq!(world.converged().await.drift.found, 0, "{on_drift:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_held_object_is_tried_less_and_less_often() {
+    let mut world = World::new();
+    let engine = world.engine(1);
+    let http = ObjectId::Listener(Listener::Http);
+    engine.state.lock().unwrap().held = Some((http, "port 8080 is taken".to_owned()));
+    world.start_agent().await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (mut tries, mut last_try) = (0, Instant::now());
+    // It begins with half a second. As long a pause as this is only reached by an agent that doubles it.
+    while last_try.elapsed() < Duration::from_millis(1900) || tries == 0 {
+        assert!(Instant::now() < deadline, "{tries} tries, and still no longer pause");
+        let applies = engine.state.lock().unwrap().applies;
+        if applies != tries {
+            (tries, last_try) = (applies, Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while engine.state.lock().unwrap().applies == tries {
+        assert!(Instant::now() < deadline, "it is not tried again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let AgentResponse::History { events } = world.ask(AgentRequest::History).await else { panic!("no history") };
+    assert_eq!(events.len(), 1, "trying again is no new generation");
+}
+
+#[tokio::test]
 async fn a_held_object_is_tried_again_and_holds_back_no_other() {
     let mut world = World::new();
     let engine = world.engine(1);
