@@ -7,6 +7,7 @@
 mod bad_input;
 mod behind_proxy;
 mod effects;
+mod examples;
 mod ingest;
 mod last_good;
 mod live;
