@@ -57,7 +57,8 @@ export class Guest {
     const log = openSync(join(scratch, 'machine/console.log'), 'a');
     const command = `echo $$ >/sys/fs/cgroup/${group}/cgroup.procs && exec systemd-nspawn --quiet --boot \
       --directory=${root} --machine=${group} --register=no --keep-unit --private-network --resolv-conf=off \
-      --timezone=off --link-journal=no --console=pipe`;
+      --timezone=off --link-journal=no --console=pipe \
+      --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self"`;
     this.#container = spawn('bash', ['-c', command], { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#ended = new Promise((resolve) => this.#container.once('exit', (code) => resolve(code)));
