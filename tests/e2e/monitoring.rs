@@ -1,6 +1,7 @@
 //! What the operator and a monitoring system may read, and who else may not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use nixcast_schema::{Network, Webhook, WebhookEvent};
 use nixcast_tests::clip::Clip;
@@ -29,7 +30,7 @@ fn get(server: &Nixcast, path: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 /// Declares an admin with this password, or the next one in the same file.
-fn put_password(folder: &std::path::Path, password: &str) -> Option<String> {
+fn put_password(folder: &Path, password: &str) -> Option<String> {
     let file = folder.join("admin.password");
     server::replace(&file, &format!("{password}\n"), 0o600);
     Some(file.to_str().unwrap().to_owned())
@@ -80,6 +81,21 @@ fn metrics(server: &Nixcast) -> BTreeMap<String, f64> {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     figures(&reply.text())
+}
+
+/// The name of a sample without its labels.
+fn metric(sample: &str) -> &str {
+    sample.split('{').next().unwrap_or(sample)
+}
+
+/// Every figure that docs/monitoring.md has a row for.
+fn documented() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/monitoring.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.flat_map(|row| row.split('|').next().unwrap_or("").split(", "))
+        .map(|name| name.trim_matches(['`', ' ']).to_owned())
+        .collect()
 }
 
 #[test]
@@ -146,6 +162,7 @@ fn figures_tell_what_the_server_does() {
     assert!(
         live["nixcast_http_responses_total{class=\"2xx\"}"] > before["nixcast_http_responses_total{class=\"2xx\"}"]
     );
+    assert_eq!(documented(), live.keys().map(|sample| metric(sample).to_owned()).collect());
     let text = get(&server, "/metrics", &[]).text();
     assert!(!text.contains(secret) && !text.contains("token") && !text.contains(&server.keys["main"]));
 
