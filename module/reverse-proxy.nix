@@ -30,9 +30,14 @@
       then "[${reached}]"
       else reached;
   in "${host}:${toString cfg.http.port}";
-  isTrusted = lib.any (network:
-    lib.elem network [reached "0.0.0.0/0" "::/0" "::1/128"] || lib.hasPrefix "127." network)
-  cfg.http.trustedProxies;
+  isTrusted =
+    lib.any
+    (
+      if lib.hasInfix ":" reached
+      then network: lib.elem network [reached "::1/128" "::/0"]
+      else network: lib.hasPrefix "127." network || network == "0.0.0.0/0"
+    )
+    cfg.http.trustedProxies;
 
   # The page takes no uploads: the largest request body, in KiB, is a form.
   mostBodyKiB = 64;

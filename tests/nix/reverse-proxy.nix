@@ -109,5 +109,12 @@ in
   (behind "caddy" {services.nixcast.http.address = "::";})
   ++ warns "services.nixcast.http.trustedProxies: nginx on this machine is not trusted"
   (behind "nginx" {services.nixcast.http.trustedProxies = ["10.0.0.0/8"];})
+  ++ warns "so all viewers look like one; add \"::1\""
+  (behind "caddy" {
+    services.nixcast.http = {
+      address = "::1";
+      trustedProxies = ["127.0.0.0/8"];
+    };
+  })
   ++ warns "has no effect while services.nixcast.reverseProxy.type is null"
   (configure {services.nixcast.reverseProxy.domain = "live.example.org";})
