@@ -100,7 +100,7 @@ fn the_conference_day_has_three_rungs() {
         let playlist = playlist::multivariant(server.http_port())?;
         let listed: Vec<String> = playlist.variants.iter().map(|variant| variant.uri.clone()).collect();
         let is_there = |name: &&str| listed.iter().any(|uri| uri.contains(&format!("/{name}/")));
-        (listed.len() == names.len() && names.iter().all(|name| is_there(name))).then_some(())
+        (listed.len() == names.len() && names.iter().all(is_there)).then_some(())
     });
     let tracks = playlist::multivariant(server.http_port()).unwrap();
     for path in playlist::media_paths(&tracks) {
