@@ -1,8 +1,8 @@
 //! The accepted documents, durable: what the agent runs when its source is refused, missing or not there yet.
 //!
 //! Each generation is one file, complete the moment it carries its name. The highest readable one is the last good one;
-//! there is no pointer that could disagree. What became of each stands in a journal beside them, which decides
-//! nothing. Called by the agent's loop only; a lock keeps a second agent out.
+//! there is no pointer that could disagree. What became of each stands in a journal beside them, which has no say in
+//! which document runs. Called by the agent's loop only; a lock keeps a second agent out.
 
 mod durable;
 mod history;

@@ -1,7 +1,7 @@
 //! What became of accepted generations, and which documents were refused.
 //!
-//! One small file beside the generations. It decides nothing: if it is lost, only history is, and history then says
-//! that it does not know.
+//! One small file beside the generations. It has no say in which document runs. If it is lost, history says that it does
+//! not know, and what differs when an agent starts counts as a change and not as drift.
 
 use std::collections::BTreeMap;
 use std::fs;
