@@ -26,10 +26,11 @@ test: ## Lint, licences, unit, Nix, end-to-end and browser tests: all of it
 	@tests/setup/packages build test
 	@tests/setup/test
 
-test-system: ## Boot a real systemd with the rendered units and try to break a broadcast; needs root
-	@tests/setup/packages build system
+test-system: ## Boot a real systemd and try to break a broadcast, then spoil 10,000 documents; needs root
+	@tests/setup/packages build test system
 	@tests/setup/build
 	@tests/setup/system
+	@tests/setup/mutations
 
 lint: ## Formatting, clippy, types of the page, syntax of the Nix files
 	@tests/setup/packages build

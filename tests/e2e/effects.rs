@@ -11,9 +11,11 @@ mod stage;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use nixcast_schema::{WebhookEvent, effects};
+use nixcast_schema::{StreamKey, WebhookEvent, effects};
+use nixcast_tests::clip::Clip;
 use nixcast_tests::leaves::locate;
-use nixcast_tests::server::LIVE_WITHIN;
+use nixcast_tests::publish::Publisher;
+use nixcast_tests::server::{CONVERGED_WITHIN, LIVE_WITHIN, Scene, replace};
 use nixcast_tests::{http, wait};
 use serde_json::{Value, json};
 
@@ -155,6 +157,30 @@ fn webhooks_are_told_what_they_were_declared_to_be_told(stage: &mut Stage) {
 }
 
 #[test]
+fn whatever_takes_the_key_in_use_away_ends_its_session() {
+    let scene = Scene::with_key();
+    let other = scene.folder().join("other.key");
+    replace(&other, "another-key-altogether\n", 0o600);
+    let mut server = scene.start();
+    let base = server.settings.clone();
+    let ways: [(&str, StreamKey); 4] = [
+        ("enable", StreamKey { enable: false, ..base.stream_keys[0].clone() }),
+        ("expires", StreamKey { expires: Some("2001-01-01T00:00:00Z".to_owned()), ..base.stream_keys[0].clone() }),
+        ("keyFile", StreamKey { key_file: other.to_str().unwrap().to_owned(), ..base.stream_keys[0].clone() }),
+        ("name", StreamKey { name: "renamed".to_owned(), ..base.stream_keys[0].clone() }),
+    ];
+    for (leaf, key) in ways {
+        let publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+        wait::until("the publisher to be let in", LIVE_WITHIN, || server.broadcast());
+        server.change(|settings| settings.stream_keys[0] = key);
+        publisher.process.wait(CONVERGED_WITHIN);
+        server.wait_offline(CONVERGED_WITHIN);
+        println!("{leaf}: the session has ended");
+        server.change(|settings| *settings = base.clone());
+    }
+}
+
+#[test]
 fn a_listener_that_moves_turns_away_at_most_a_connect() {
     let mut stage = Stage::set();
     let port = stage.server.http_port();
@@ -177,7 +203,7 @@ fn a_listener_that_moves_turns_away_at_most_a_connect() {
         newcomers.wait_served(5);
         let outcome = newcomers.finish();
         println!("{from} to {to}: {outcome:?}");
-        assert!(outcome.broken.is_empty(), "{from} to {to}: {outcome:?}");
+        assert!(outcome.broken.is_empty() && outcome.reset <= 1, "{from} to {to}: {outcome:?}");
         stage.untouched().unwrap();
     }
     assert_eq!(http::get(port, "/api/page").unwrap().status, 200);

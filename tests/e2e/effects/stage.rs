@@ -250,6 +250,8 @@ pub(super) struct Outcome {
     pub(super) served: u64,
     /// Nobody listened at that moment.
     pub(super) refused: u64,
+    /// Connected by the kernel in the very moment in which the port closed.
+    pub(super) reset: u64,
     /// Anything worse, in words.
     pub(super) broken: Vec<String>,
 }
@@ -276,6 +278,7 @@ impl Newcomers {
                         Ok(reply) if reply.status == 200 => outcome.served += 1,
                         Ok(reply) => outcome.broken.push(format!("status {}", reply.status)),
                         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => outcome.refused += 1,
+                        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => outcome.reset += 1,
                         Err(error) => outcome.broken.push(error.to_string()),
                     }
                 }
