@@ -104,15 +104,15 @@ impl Target {
         }
     }
 
-    /// What is no text reaches the agent as a file only, and does not get past the command.
+    /// What is no text cannot be sent as text: the command reads it from a file.
     fn refuse_unreadable(&mut self, document: &[u8]) -> Result<(), String> {
         let file = self.server.folder().join("mutated.json");
         fs::write(&file, document).map_err(|error| error.to_string())?;
         let output = self.server.command(&["apply", "--settings", file.to_str().unwrap_or_default(), "--json"]);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if output.status.code() != Some(1) || !said.contains("mutated.json") {
+        if output.status.code() != Some(1) {
             return Err(format!("not refused: {output:?}"));
         }
+        is_located(&serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?)?;
         self.is_unchanged()
     }
 

@@ -204,31 +204,32 @@ mod tests {
 
     fn full() -> Value {
         let text = |text: &str| text.to_owned();
-        let mut settings = Settings::default();
-        settings.stream_keys = vec![StreamKey {
+        let key = StreamKey {
             name: text("main"),
             key_file: text("/run/keys/main"),
             comment: String::new(),
             enable: true,
             expires: None,
-        }];
-        settings.instance.social_handles =
-            vec![SocialHandle { platform: text("web"), url: text("https://example.org") }];
-        settings.instance.external_actions = vec![ExternalAction {
+        };
+        let action = ExternalAction {
             title: text("Tickets"),
             url: text("https://example.org"),
             description: String::new(),
             colour: None,
             open_externally: true,
-        }];
-        settings.video.variants.push(Variant::named("low"));
-        settings.webhooks = vec![Webhook {
+        };
+        let webhook = Webhook {
             name: text("chat"),
             enable: true,
             url: text("https://example.org"),
             events: nixcast_schema::WebhookEvent::ALL.to_vec(),
             secret_file: None,
-        }];
+        };
+        let mut settings = Settings { stream_keys: vec![key], webhooks: vec![webhook], ..Settings::default() };
+        settings.instance.social_handles =
+            vec![SocialHandle { platform: text("web"), url: text("https://example.org") }];
+        settings.instance.external_actions = vec![action];
+        settings.video.variants.push(Variant::named("low"));
         serde_json::to_value(settings).unwrap()
     }
 
