@@ -122,10 +122,10 @@ pub(super) fn recipes() -> Vec<Recipe> {
     ]
 }
 
-/// `/api/page` and the event socket both say so.
+/// `/api/page` and the event socket both say so. Texts are made into a page aside, so this may take a moment.
 fn told(stage: &Stage, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<(), String> {
-    let state = state(stage)?;
-    require(is_so(&state["page"]), || format!("/api/page has not {what}: {}", state["page"]))?;
+    wait::within(SEEN_WITHIN, || is_so(&state(stage).ok()?["page"]).then_some(()))
+        .ok_or_else(|| format!("/api/page has not {what}: {:?}", state(stage)))?;
     stage
         .page
         .within(SEEN_WITHIN, |shown| is_so(&shown.page).then_some(()))
