@@ -15,6 +15,7 @@ mod live_change;
 mod monitoring;
 mod mutated;
 mod nix_run;
+mod page_settings;
 mod pair;
 mod random_changes;
 mod secrets;
