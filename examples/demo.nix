@@ -21,7 +21,45 @@
           url = "https://chaos.social/@nixos_org";
         }
       ];
-      offlineMessage = "Nobody is publishing. Send a stream to rtmp://127.0.0.1/live to go on air.";
+      offlineMessage = ''
+        Nobody is publishing.
+
+        Send a stream to `rtmp://127.0.0.1/live` to go on air.
+      '';
+      pageContent = ''
+        ## Change something, and watch this page
+
+        Each of these takes hold while the stream goes on: no restart, no reload, no gap.
+
+        | In the settings | What a viewer sees | When |
+        | --- | --- | --- |
+        | `instance.theme.accent` | badge, buttons and links in another colour | at once |
+        | `instance.pageContent` | other words than these | at once |
+        | `video.variants."240p"` | one more quality to choose from | next segment |
+        | `http.port` | nothing: this page stays connected | at once |
+
+        <details>
+        <summary>And when something is wrong?</summary>
+
+        Then nothing changes, and whoever saved the file is told which option to mend.
+
+        </details>
+      '';
+      externalActions = [
+        {
+          title = "Learn Nix";
+          url = "https://nixos.org/learn/";
+          description = "Guides and manuals of the language that these settings are written in";
+          openExternally = true;
+        }
+        {
+          title = "Find options";
+          url = "https://search.nixos.org/options";
+          description = "What else a NixOS machine can be told";
+          colour = "#5277c3";
+          openExternally = true;
+        }
+      ];
       theme = {
         background = "#10131f";
         surface = "#1a2033";

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { rung, Server, until } from './server.js';
-import { launch, NOTHING, Viewer } from './viewer.js';
+import { launch, Viewer } from './viewer.js';
 
 /** Milliseconds from a saved file to an open page. */
 const SEEN_WITHIN = 2000;
@@ -32,6 +32,12 @@ const LOOKS = [
   ['theme.accent', '#ffcc00', () => getComputedStyle(document.querySelector('.badge')).backgroundColor === 'rgb(255, 204, 0)'],
   ['theme.accentText', '#102030', () => getComputedStyle(document.querySelector('.badge')).color === 'rgb(16, 32, 48)'],
   ['theme.background', null, () => getComputedStyle(document.body).backgroundColor === 'rgb(16, 17, 22)'],
+  ['theme.cornerRadius', 4, () => getComputedStyle(document.querySelector('.stage')).borderRadius === '4px'],
+  ['theme.cornerRadius', null, () => getComputedStyle(document.querySelector('.stage')).borderRadius === '16px'],
+  ['nsfw', true, () => document.querySelector('.mature') !== null && document.querySelector('meta[name=rating]') !== null],
+  ['nsfw', false, () => document.querySelector('.mature') === null && document.querySelector('meta[name=rating]') === null],
+  ['searchIndexing', false, () => document.querySelector('meta[name=robots]').content === 'noindex'],
+  ['searchIndexing', true, () => document.querySelector('meta[name=robots]') === null],
   ['summary', '', () => document.querySelector('.summary') === null],
 ];
 
@@ -39,14 +45,12 @@ describe('a viewer of a live stream', { timeout: 300_000 }, () => {
   let server;
   let browser;
   let viewer;
-  let loaded;
   before(async () => {
     server = await Server.start();
     await server.publish();
     browser = await launch();
     viewer = await Viewer.open(browser, server.page);
     await viewer.plays();
-    loaded = await viewer.loadedAt();
   });
   after(async () => {
     await browser?.close();
@@ -55,9 +59,7 @@ describe('a viewer of a live stream', { timeout: 300_000 }, () => {
 
   /** The picture goes on, in the same document, from the same publisher. */
   async function assertUndisturbed(seconds = 3) {
-    await viewer.playsOn(seconds);
-    assert.deepEqual(await viewer.complaintList(), NOTHING);
-    assert.equal(await viewer.loadedAt(), loaded, 'the page was loaded again');
+    await viewer.assertUndisturbed(seconds);
     assert.ok(server.isPublishing, 'the publisher was cut off');
   }
 
@@ -76,8 +78,8 @@ describe('a viewer of a live stream', { timeout: 300_000 }, () => {
   it('sees each new value of the instance at once', async () => {
     await viewer.page.evaluate(() => (window.__seen.video = document.querySelector('video[data-active="true"]')));
     for (const [option, value, isShown] of LOOKS) {
-      const [name, colour] = option.split('.');
-      await server.write(({ instance }) => (colour ? (instance.theme[colour] = value) : (instance[name] = value)));
+      const [name, part] = option.split('.');
+      await server.write(({ instance }) => (part ? (instance.theme[part] = value) : (instance[name] = value)));
       await until(`instance.${option}`, SEEN_WITHIN, () => viewer.page.evaluate(isShown));
     }
     const isSame = await viewer.page.evaluate(

@@ -18,7 +18,10 @@ async function demoInstance() {
   // A path as it stands: as JSON it would be copied to the store first.
   const expression = `let i = ${demo}; in i // { logo = toString i.logo; }`;
   const words = ['--store', 'dummy://', '--eval', '--strict', '--json', '--expr', expression];
-  return JSON.parse((await promisify(execFile)('nix-instantiate', words)).stdout);
+  const instance = JSON.parse((await promisify(execFile)('nix-instantiate', words)).stdout);
+  // What the module fills in where the demo leaves it out.
+  const rest = { description: '', colour: null, openExternally: true };
+  return { ...instance, externalActions: instance.externalActions.map((action) => ({ ...rest, ...action })) };
 }
 
 describe('a picture', { timeout: 300_000 }, () => {
@@ -29,7 +32,8 @@ describe('a picture', { timeout: 300_000 }, () => {
     const instance = await demoInstance();
     server = await Server.start();
     await server.change((settings) => {
-      settings.instance = instance;
+      const theme = { ...settings.instance.theme, ...instance.theme };
+      settings.instance = { ...settings.instance, ...instance, theme };
       settings.video.variants.push(rung('360p', 360, 700));
     });
     browser = await launch();
@@ -49,7 +53,7 @@ describe('a picture', { timeout: 300_000 }, () => {
       const controls = viewer.page.locator('.controls');
       await until('the controls', 5000, () => controls.evaluate((all) => getComputedStyle(all).opacity === '1'));
     } else {
-      await viewer.page.getByText(server.settings.instance.offlineMessage).waitFor();
+      await viewer.page.getByText('Nobody is publishing.').waitFor();
     }
     const picture = await viewer.page.screenshot(folder ? { path: join(folder, `${name}.png`) } : {});
     assert.ok(picture.length > 5000, `${name} is blank`);

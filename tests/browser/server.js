@@ -51,9 +51,11 @@ export function rung(name, height, videoBitrateKbps) {
 function settings(ports, streamKey) {
   return {
     apiVersion: 'nixcast/v1',
-    http: { address: '127.0.0.1', port: ports[0] },
+    publicUrl: null,
+    http: { address: '127.0.0.1', port: ports[0], trustedProxies: [] },
     rtmp: { address: '127.0.0.1', port: ports[1] },
     streamKeys: [streamKey],
+    admin: { user: 'admin', passwordFile: null },
     instance: {
       name: 'Harbour',
       summary: 'Ships coming and going, live.',
@@ -61,9 +63,27 @@ function settings(ports, streamKey) {
       tags: ['sea', 'ships'],
       socialHandles: [{ platform: 'mastodon', url: 'https://example.org/@harbour' }],
       offlineMessage: 'The next tide is at nine.',
-      theme: { background: null, surface: null, text: null, mutedText: null, accent: null, accentText: null },
+      pageContent: '',
+      customCss: '',
+      customJavascript: '',
+      externalActions: [],
+      searchIndexing: true,
+      showViewerCount: true,
+      autoplay: 'always',
+      nsfw: false,
+      theme: {
+        background: null,
+        surface: null,
+        text: null,
+        mutedText: null,
+        accent: null,
+        accentText: null,
+        cornerRadius: null,
+      },
     },
     video: { latencyLevel: 0, variants: [PASSTHROUGH] },
+    webhooks: [],
+    metrics: { enable: false, allowFrom: ['127.0.0.1'] },
     reconcile: { intervalSeconds: 5, timeoutSeconds: 60, onDrift: 'heal' },
   };
 }

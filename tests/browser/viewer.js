@@ -1,6 +1,7 @@
 // A viewer: one page in headless Chromium, with everything written down that a viewer or the page's policy would
 // complain about.
 
+import assert from 'node:assert/strict';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, devices } from 'playwright-core';
 import { until } from './server.js';
@@ -58,6 +59,7 @@ export class Viewer {
     viewer.context = await browser.newContext(device);
     viewer.page = await viewer.context.newPage();
     viewer.complaints = [];
+    viewer.media = [];
     viewer.strangers = [];
     viewer.page.on('pageerror', (error) => viewer.complaints.push(String(error)));
     viewer.page.on('console', (message) => {
@@ -65,6 +67,7 @@ export class Viewer {
     });
     viewer.page.on('request', (request) => {
       const url = request.url();
+      if (url.startsWith(`${address}hls/`)) viewer.media.push(url);
       if (!url.startsWith(address) && !/^(blob|data):/.test(url)) viewer.strangers.push(url);
     });
     await viewer.page.addInitScript(watch);
@@ -79,6 +82,14 @@ export class Viewer {
       return state === 'live' && time > 0.5;
     });
     await this.page.evaluate(() => (window.__seen.isWatching = true));
+    this.loaded = await this.loadedAt();
+  }
+
+  /** The picture that played goes on for `seconds`, in the same document, and nothing was to be complained about. */
+  async assertUndisturbed(seconds = 3) {
+    await this.playsOn(seconds);
+    assert.deepEqual(await this.complaintList(), NOTHING);
+    assert.equal(await this.loadedAt(), this.loaded, 'the page was loaded again');
   }
 
   /** The stream is about to end: that the picture stops is no stall. */
@@ -131,6 +142,16 @@ export class Viewer {
   async barriers() {
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
+  }
+
+  /** Waits until `isShown`, evaluated in the page, is true. */
+  async shows(what, isShown, limit = 2000) {
+    await until(what, limit, () => this.page.evaluate(isShown));
+  }
+
+  /** Pixels by which the page is wider than its window: nobody should have to scroll sideways. */
+  async overhang() {
+    return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   }
 
   /** Opens the quality menu, and says what it offers. */

@@ -51,7 +51,7 @@ export class Playback {
   #adopting: Promise<void> = Promise.resolve();
   #newest: Broadcast | null = null;
   #failures = 0;
-  /** Whether the viewer pressed play here, and did not pause since: the next broadcast then needs no other press. */
+  /** Whether the viewer pressed play, and did not pause since: a broadcast that follows at once needs no other press. */
   #isWanted = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #ticker: ReturnType<typeof setInterval>;

@@ -65,7 +65,7 @@ pub(crate) fn shell(view: &Snapshot<'_>) -> Markup {
                 div id="app" {
                     main class="page" {
                         @match broadcast {
-                            Some(broadcast) => (stage(broadcast)),
+                            Some(broadcast) => (stage(broadcast, page, logo)),
                             None => (offline(page, logo)),
                         }
                         (about(view, logo))
@@ -128,9 +128,12 @@ fn addresses(public_url: &str, logo: &str) -> Markup {
 }
 
 /// The stage while a broadcast is on. Playing takes the script; without it there is a link for another player.
-fn stage(broadcast: &BroadcastView) -> Markup {
+fn stage(broadcast: &BroadcastView, page: &PageView, logo: &str) -> Markup {
     html! {
         section class="stage player" aria-label="Stream" {
+            @if page.autoplay == Autoplay::Off {
+                div class="poster" { img src=(logo) alt="" width="96" height="96"; }
+            }
             div class="wait" {
                 noscript {
                     p class="nojs" {
@@ -178,11 +181,15 @@ fn about(Snapshot { page, broadcast, viewers }: &Snapshot<'_>, logo: &str) -> Ma
             div class="about-text" {
                 div class="title" {
                     h1 { (page.name) }
-                    @if broadcast.is_some() {
-                        p class="badge" { span class="dot" {} "Live" }
-                        @if let Some(viewers) = viewers { (audience(*viewers)) }
+                    @if broadcast.is_some() || page.nsfw {
+                        div class="facts" {
+                            @if broadcast.is_some() {
+                                p class="badge" { span class="dot" {} "Live" }
+                                @if let Some(viewers) = viewers { (audience(*viewers)) }
+                            }
+                            @if page.nsfw { p class="mature" { "Mature content" } }
+                        }
                     }
-                    @if page.nsfw { p class="mature" { "Mature content" } }
                 }
                 (actions::actions(&page.external_actions))
                 @if !page.summary.is_empty() { p class="summary" { (page.summary) } }
