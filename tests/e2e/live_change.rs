@@ -40,7 +40,11 @@ fn every_value_of_the_instance_reaches_the_page_and_touches_nothing_else() {
             }),
             json!([{ "platform": "mastodon", "url": "https://example.org/@harbour" }]),
         ),
-        ("/offlineHtml", Box::new(|s| s.instance.offline_message = "Low *tide*".to_owned()), json!("<p>Low <em>tide</em></p>")),
+        (
+            "/offlineHtml",
+            Box::new(|s| s.instance.offline_message = "Low *tide*".to_owned()),
+            json!("<p>Low <em>tide</em></p>"),
+        ),
         ("/theme/background", Box::new(|s| s.instance.theme.background = colour("#101418")), json!("#101418")),
         ("/theme/surface", Box::new(|s| s.instance.theme.surface = colour("#1d242b")), json!("#1d242b")),
         ("/theme/text", Box::new(|s| s.instance.theme.text = colour("#f0f4f8")), json!("#f0f4f8")),
