@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod lifeline;
 mod log;
+mod memory;
 mod output;
 mod run;
 mod service;

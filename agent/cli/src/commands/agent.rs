@@ -10,10 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Agent, SourceArgs};
 use crate::output::{self, GOOD, REFUSED, summary};
-use crate::{lifeline, service};
+use crate::{lifeline, memory, service};
 
 /// Keeps the engine at the declared settings until it is told to stop.
 pub(crate) async fn execute(args: Agent) -> ExitCode {
+    memory::keep_private();
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return output::fail(false, REFUSED, &error),

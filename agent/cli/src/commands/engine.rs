@@ -4,10 +4,11 @@ use nixcast_engine::EngineOptions;
 
 use crate::args::Engine;
 use crate::output::{self, GOOD, REFUSED};
-use crate::{lifeline, service};
+use crate::{lifeline, memory, service};
 
 /// Runs the data plane until it is told to stop.
 pub(crate) async fn execute(args: Engine) -> ExitCode {
+    memory::keep_private();
     let worker_program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return output::fail(false, REFUSED, &error),

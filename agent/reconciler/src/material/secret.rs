@@ -17,8 +17,14 @@ const SETTLED_AFTER: Duration = Duration::from_millis(50);
 /// A file that never settles is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Where everyone on the machine can read every file.
+const STORE: &str = "/nix/store";
+
 /// Reads what a secret file holds. The reason completes a sentence that begins with the path.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    if leads_into(path, Path::new(STORE)) {
+        return Err("leads into the Nix store, which everyone can read".to_owned());
+    }
     let end = Instant::now() + PATIENCE;
     loop {
         let file = super::file::open_regular(path)?;
@@ -28,6 +34,11 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
             _ => return content,
         }
     }
+}
+
+/// Whether the file behind every link lies below `store`. One that cannot be followed is found out by reading it.
+fn leads_into(path: &Path, store: &Path) -> bool {
+    path.canonicalize().is_ok_and(|file| file.starts_with(store))
 }
 
 /// How long until the file counts as settled; none if it does, or if its time says nothing.
@@ -101,6 +112,25 @@ mod tests {
                 None => assert_eq!(got, None, "{name}"),
                 Some(want) => assert!(got.as_deref().unwrap_or_default().starts_with(want), "{name}: {got:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_link_does_not_hide_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let (store, beside) = (root.join("store"), root.join("store-of-mine"));
+        for folder in [&store, &beside] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("key"), "correct-horse").unwrap();
+        }
+        symlink(store.join("key"), root.join("etc-key")).unwrap();
+        symlink(&store, root.join("etc")).unwrap();
+        symlink(beside.join("key"), root.join("run-key")).unwrap();
+        for (path, want) in
+            [("etc-key", true), ("etc/key", true), ("store/key", true), ("run-key", false), ("none", false)]
+        {
+            assert_eq!(leads_into(&root.join(path), &store), want, "{path}");
         }
     }
 
