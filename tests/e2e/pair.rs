@@ -10,7 +10,7 @@ use std::time::Duration;
 use nixcast_core::control::{Observed, Request, Response};
 use nixcast_schema::Settings;
 use nixcast_tests::process::Process;
-use nixcast_tests::server::{ask, binary, free_port};
+use nixcast_tests::server::{ask, free_port};
 use nixcast_tests::wait;
 use rustix::fs::Uid;
 use rustix::process::Signal;
@@ -53,6 +53,7 @@ impl Pair {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new(binary());
         command.arg("engine").arg("--control-socket").arg(home.path().join("engine.sock")).env("NIXCAST_LOG", "trace");
+        command.env("RUST_BACKTRACE", "full").current_dir(home.path());
         let engine = Process::spawn("the engine", &mut command, &home.path().join("engine.log"));
         let mut pair = Self { agent: None, engine, settings_file: settings_file.to_owned(), place, home };
         folder(&pair.agent_home());
@@ -76,7 +77,7 @@ impl Pair {
         command.arg("--engine-socket").arg(self.engine_socket());
         command.arg("--socket").arg(self.agent_socket());
         command.arg("--state-dir").arg(self.state_dir());
-        command.env("NIXCAST_LOG", "trace").env("RUST_BACKTRACE", "full");
+        command.env("NIXCAST_LOG", "trace").env("RUST_BACKTRACE", "full").current_dir(self.home.path());
         self.agent = Some(Process::spawn("the agent", &mut command, &self.home.path().join("agent.log")));
         wait::until("the agent to try", IN_FORCE_WITHIN, || {
             let agent = self.agent();
@@ -114,6 +115,11 @@ impl Pair {
 
     pub(crate) fn engine_socket(&self) -> PathBuf {
         self.home.path().join("engine.sock")
+    }
+
+    /// Where both run.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     fn agent_home(&self) -> PathBuf {
@@ -202,6 +208,11 @@ impl Pair {
         let texts = infos.map(|info| fs::read_to_string(info.path()).unwrap_or_default());
         texts.map(|text| text.lines().filter(|line| line.starts_with("inotify wd:")).count()).sum()
     }
+}
+
+/// The binary under test, wherever it is started.
+fn binary() -> PathBuf {
+    nixcast_tests::server::binary().canonicalize().expect("the binary under test is there")
 }
 
 /// The default settings on free loopback ports, under a name that tells documents apart.

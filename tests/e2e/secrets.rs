@@ -6,7 +6,7 @@ mod vault;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -362,6 +362,9 @@ fn a_file_the_agent_may_not_read_is_named() {
             format!("{option}.{field}: {} may not be read by the agent", scene.vault.file(name).display())
         );
     }
+    // Whoever runs as the agent cannot look into its memory all the same: the kernel gives that to root.
+    let owner = fs::metadata(format!("/proc/{}/environ", scene.pair.agent().id())).unwrap().uid();
+    assert_eq!(owner, 0, "the agent's memory is open to its user");
     // Made readable where it lies: agenix does so at the end of an activation.
     for (name, _, _) in OBJECTS {
         rustix::fs::chown(scene.vault.file(name), Some(rustix::fs::Uid::from_raw(nobody)), None).unwrap();
