@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http';
 
-const PAGE = '<!doctype html><html lang="en"><title>Questions</title><main><h1>What would you like to ask?</h1></main></html>';
+const PAGE = '<!doctype html><html lang="en"><title>Questions</title><h1>What would you like to ask?</h1></html>';
 
 export class Site {
   /** Addresses that somebody asked for. */
