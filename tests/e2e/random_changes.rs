@@ -17,5 +17,5 @@ fn random_changes_converge_and_nobody_notices() {
     assert_eq!(run.took.values().map(Vec::len).sum::<usize>(), 60);
     assert_eq!((run.publisher_reconnects, run.engine_restarts), (0, 0));
     assert_eq!((&watched.gaps[..], &watched.errors[..], watched.reconnects), (&[][..], &[][..], 0));
-    assert!(watched.segments > 100, "too few segments to tell: {watched:?}");
+    assert!(watched.segments > 40, "too few segments to tell: {watched:?}");
 }
