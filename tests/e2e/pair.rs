@@ -201,6 +201,18 @@ impl Pair {
         command.output().expect("the binary can be started")
     }
 
+    /// Watches the agent holds once it sets no more: it does so beside its other work, so that some may come late.
+    #[track_caller]
+    pub(crate) fn settled_watches(&self) -> usize {
+        let (mut last, mut looks) = (0, 0);
+        wait::until("the agent's watches to stay as they are", IN_FORCE_WITHIN, || {
+            let now = self.watches();
+            looks = if now > 0 && now == last { looks + 1 } else { 0 };
+            last = now;
+            (looks > 25).then_some(now)
+        })
+    }
+
     /// Watches the agent holds in the kernel.
     pub(crate) fn watches(&self) -> usize {
         let folder = format!("/proc/{}/fdinfo", self.agent().id());

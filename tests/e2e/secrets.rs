@@ -118,7 +118,7 @@ fn the_same_secrets_anew_change_nothing() {
     for way in Way::ALL {
         let mut scene = Scene::start(way, Place::new(), NEVER_BY_ITSELF);
         let engine = scene.pair.observe();
-        let watches = scene.pair.watches();
+        let watches = scene.pair.settled_watches();
         let applied = applied(&scene.pair);
         for _ in 0..5 {
             let passes = scene.pair.passes();
