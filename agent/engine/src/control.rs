@@ -15,14 +15,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use nixcast_core::control::{
-    Action, Listener, MAX_LINE_BYTES, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
+    Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
 };
 use nixcast_core::webhooks::SigningSecret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::broadcast::ChannelHandle;
+use crate::broadcast::{ChannelFacts, ChannelHandle};
 use crate::counts;
 use crate::declared::Declared;
 use crate::ingest::{self, Ingest};
@@ -118,10 +118,16 @@ impl Control {
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
             metrics: declared.metrics.clone(),
-            pending: facts.pending,
+            pending: self.pending(&facts),
             broadcast: facts.broadcast,
             conditions: facts.conditions.into_iter().chain(self.site.webhooks().conditions()).collect(),
         }
+    }
+
+    /// What was taken and is not to be seen yet.
+    fn pending(&self, facts: &ChannelFacts) -> Vec<ObjectId> {
+        let page = (!self.site.is_settled()).then_some(ObjectId::Page);
+        facts.pending.iter().cloned().chain(page).collect()
     }
 
     fn addresses(&self) -> BTreeMap<Listener, SocketAddr> {
@@ -144,7 +150,7 @@ impl Control {
         self.settings.send_replace(Arc::new(declared));
         self.channel.settle().await;
         self.site.settle().await;
-        let pending = self.channel.facts().pending;
+        let pending = self.pending(&self.channel.facts());
         for outcome in &mut outcomes {
             if outcome.result == OutcomeResult::Applied && pending.contains(&outcome.object) {
                 outcome.result = OutcomeResult::Pending;

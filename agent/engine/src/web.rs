@@ -156,14 +156,18 @@ impl Site {
     }
 
     /// Waits until pages are told what was just declared. A text that takes longer than [`PAGE_DEADLINE`] to be made
-    /// into a page is shown when it is.
+    /// into a page is shown when it is, and pending until then.
     pub(crate) async fn settle(&self) {
         let declared = self.declared();
         let mut look = self.look.clone();
-        let is_shown = look.wait_for(|look| declared.page.as_ref().is_none_or(|page| *page == look.declared));
-        if timeout(PAGE_DEADLINE, is_shown).await.is_err() {
+        if timeout(PAGE_DEADLINE, look.wait_for(|look| look.shows(&declared))).await.is_err() {
             tracing::warn!("the page takes long to be made");
         }
+    }
+
+    /// Whether pages show what is declared.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.look().shows(&self.declared.borrow())
     }
 
     fn look(&self) -> Arc<Look> {

@@ -7,7 +7,7 @@ use nixcast_core::control::Page;
 use tokio::sync::watch;
 
 use super::view::PageView;
-use crate::declared::Watch;
+use crate::declared::{Declared, Watch};
 use crate::tasks::{self, chain};
 
 /// One declared page.
@@ -24,6 +24,11 @@ impl Look {
         let view = PageView::from(&declared);
         let message = serde_json::json!({ "kind": "page", "page": view }).to_string().into();
         Self { declared, view, message }
+    }
+
+    /// Whether this is the page of these settings.
+    pub(crate) fn shows(&self, settings: &Declared) -> bool {
+        settings.page.as_ref().is_none_or(|page| *page == self.declared)
     }
 }
 
@@ -54,7 +59,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::declared::Declared;
 
     fn declared(name: &str, latency_level: u8) -> Arc<Declared> {
         let page = Page { name: name.to_owned(), page_content: "# x".to_owned(), ..Page::default() };
@@ -72,6 +76,7 @@ mod tests {
         settings.send_replace(declared("b", 2));
         looks.changed().await.unwrap();
         let look = Arc::clone(&looks.borrow_and_update());
+        assert!(look.shows(&declared("b", 1)) && !look.shows(&declared("a", 2)));
         assert_eq!((look.view.name.as_str(), look.view.content_html.as_str()), ("b", "<h2>x</h2>"));
         let message: serde_json::Value = serde_json::from_str(&look.message).unwrap();
         assert_eq!(message, serde_json::json!({ "kind": "page", "page": look.view }));
