@@ -18,12 +18,12 @@ const LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle 
 /** A change of the instance, and what the page looks like after it: evaluated in the page. */
 const LOOKS = [
   ['name', 'Lighthouse', () => document.querySelector('h1').textContent === 'Lighthouse' && document.title === 'Lighthouse'],
-  ['summary', 'From above.', () => document.querySelector('.summary').textContent === 'From above.'],
-  ['tags', ['light', 'fog'], () => document.querySelector('.tags').textContent === 'lightfog'],
+  ['summary', 'From above.', () => document.querySelector('.summary')?.textContent === 'From above.'],
+  ['tags', ['light', 'fog'], () => document.querySelector('.tags')?.textContent === 'lightfog'],
   [
     'socialHandles',
     [{ platform: 'matrix', url: 'https://example.org/#light' }],
-    () => document.querySelector('.links a').href === 'https://example.org/#light',
+    () => document.querySelector('.links a')?.href === 'https://example.org/#light',
   ],
   ['theme.background', '#203040', () => getComputedStyle(document.body).backgroundColor === 'rgb(32, 48, 64)'],
   ['theme.surface', '#304050', () => getComputedStyle(document.querySelector('.links a')).backgroundColor === 'rgb(48, 64, 80)'],
@@ -36,7 +36,7 @@ const LOOKS = [
   ['theme.cornerRadius', null, () => getComputedStyle(document.querySelector('.stage')).borderRadius === '16px'],
   ['nsfw', true, () => document.querySelector('.mature') !== null && document.querySelector('meta[name=rating]') !== null],
   ['nsfw', false, () => document.querySelector('.mature') === null && document.querySelector('meta[name=rating]') === null],
-  ['searchIndexing', false, () => document.querySelector('meta[name=robots]').content === 'noindex'],
+  ['searchIndexing', false, () => document.querySelector('meta[name=robots]')?.content === 'noindex'],
   ['searchIndexing', true, () => document.querySelector('meta[name=robots]') === null],
   ['summary', '', () => document.querySelector('.summary') === null],
 ];
