@@ -127,19 +127,28 @@ in rec {
       };
     };
 
+  isSecretFile = value:
+    builtins.isString value
+    && !builtins.hasContext value
+    && isTidyAbsolute value
+    && !isInStore value
+    && !lib.hasSuffix "/" value;
+
   # A path literal would copy the secret to the world-readable store, and so would a string made from one.
   secretFile =
     lib.mkOptionType {
       name = "secretFile";
       description = "absolute path of a file outside the Nix store, written as a string";
       descriptionClass = "noun";
-      check = value:
-        builtins.isString value
-        && !builtins.hasContext value
-        && isTidyAbsolute value
-        && !isInStore value
-        && !lib.hasSuffix "/" value;
-      merge = lib.mergeEqualOption;
+      # The module system repeats a value that fails this check, and the mistake to expect is the secret itself where
+      # its file belongs: so the judgement is passed when definitions are merged, in words of our own.
+      check = _: true;
+      merge = option: definitions:
+        if lib.all (definition: isSecretFile definition.value) definitions
+        then lib.mergeEqualOption option definitions
+        else
+          throw ("${lib.showOption option}: must be the absolute path of a file outside the Nix store, written as a "
+            + "string in quotes; its value is not shown, because it may be the secret itself");
     }
     // {
       facts = {

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
 use crate::counts;
@@ -133,7 +133,8 @@ impl Connection {
 
     async fn serve(&mut self, mut withdrawn: oneshot::Receiver<Refusal>) -> Result<std::convert::Infallible, Ended> {
         let opened = Instant::now();
-        let mut buffer = vec![0_u8; READ_BYTES];
+        // The key comes through here, and once more when some encoders end: wiped with the connection.
+        let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
         loop {
             let (deadline, patience) = match self.rtmp.stage() {
                 Stage::Handshake => (opened + HANDSHAKE_DEADLINE, HANDSHAKE_DEADLINE),
@@ -152,7 +153,11 @@ impl Connection {
                 return Err(Ended::Closed);
             }
             counts::INGEST_BYTES.add(u64::try_from(read).unwrap_or(0));
+            let may_hold_key = self.rtmp.stage() != Stage::Publishing;
             let received = self.rtmp.receive(&buffer[..read]);
+            if may_hold_key {
+                buffer[..read].zeroize();
+            }
             while let Some(event) = self.rtmp.next_event() {
                 self.take(event).await?;
             }
@@ -244,8 +249,8 @@ impl Connection {
         }
         // Closing with unread input would reset the connection and take the reason with it.
         let drain = async {
-            let mut rest = [0_u8; 16 * 1024];
-            while matches!(self.stream.read(&mut rest).await, Ok(read) if read > 0) {}
+            let mut rest = Zeroizing::new([0_u8; 16 * 1024]);
+            while matches!(self.stream.read(rest.as_mut()).await, Ok(read) if read > 0) {}
         };
         let _is_drained = tokio::time::timeout(PARTING_DEADLINE, drain).await;
     }

@@ -40,7 +40,7 @@ pub(super) struct Target {
 /// Why a message was not taken. Names neither the address nor a secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliveryError {
-    #[error("its address cannot be used; write the host name in ASCII (\"xn--…\") and everything else as in a browser")]
+    #[error("its address cannot be used; write it as in a browser")]
     Address,
     #[error("the machine has no certificates to check the receiver's with")]
     Certificates(#[source] std::io::Error),
@@ -108,15 +108,11 @@ fn request(uri: Uri, secret: Option<&SigningSecret>, message: &Message, now: i64
     request.body(Body::from(message.body().clone())).ok()
 }
 
-/// The declared address as it is sent: letters outside ASCII are percent-encoded, what follows a "#" is left out.
+/// The declared address as a browser would send it (WHATWG URL); what follows a "#" is left out.
 fn address(url: &str) -> Option<Uri> {
-    let encoded: String = url
-        .bytes()
-        .map(|byte| if byte.is_ascii() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    let uri: Uri = encoded.parse().ok()?;
-    // "%" in a host name would be looked up as it stands.
-    (!uri.host()?.contains('%')).then_some(uri)
+    let mut url = url::Url::parse(url).ok()?;
+    url.set_fragment(None);
+    url.as_str().parse().ok()
 }
 
 #[cfg(test)]
@@ -136,7 +132,8 @@ mod tests {
         }
         assert_eq!(sent("https://a.example").as_deref(), Some("https://a.example/"));
         assert_eq!(sent("https://a.example/grüße#top").as_deref(), Some("https://a.example/gr%C3%BC%C3%9Fe"));
-        assert_eq!(sent("https://grüße.example/"), None);
+        assert_eq!(sent("https://bücher.example/").as_deref(), Some("https://xn--bcher-kva.example/"));
+        assert_eq!(sent("https://"), None);
     }
 
     #[test]
