@@ -29,7 +29,7 @@ pub use ledger::{Entry, GenerationOutcome, HeldObject, HistoryEvent, Ledger, Led
 pub use protocol::{AgentRequest, AgentResponse, HandedIn};
 pub use report::{
     Accepted, ApplyReport, ApplyVerdict, Condition, ConditionKind, DriftCounts, EngineStatus, ObjectState,
-    ObjectStatus, PlanReport, ProblemReport, Refusal, RefusalReason, SourceStatus, Status, chain, drift_sentences,
-    held_sentence,
+    ObjectStatus, PlanReport, ProblemReport, Refusal, RefusalReason, SourceStatus, Status, StreamKeyStatus, chain,
+    drift_sentences, held_sentence,
 };
 pub use source::Source;

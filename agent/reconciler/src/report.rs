@@ -273,7 +273,19 @@ pub struct EngineStatus {
     pub version: String,
     /// Addresses it listens on.
     pub listeners: BTreeMap<Listener, std::net::SocketAddr>,
+    /// Who may publish, by name of the key.
+    pub stream_keys: BTreeMap<String, StreamKeyStatus>,
     pub conditions: Vec<EngineCondition>,
+}
+
+/// A stream key that the engine knows, without anything it could be known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamKeyStatus {
+    pub comment: String,
+    pub is_enabled: bool,
+    /// RFC 3339; none: never.
+    pub expires: Option<String>,
 }
 
 impl Status {

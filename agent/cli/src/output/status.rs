@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use nixcast_core::control::BroadcastFacts;
 use nixcast_core::plan::{Colour, FieldChange};
-use nixcast_reconciler::{ConditionKind, ObjectState, Status, drift_sentences, held_sentence};
+use nixcast_reconciler::{ConditionKind, ObjectState, Status, StreamKeyStatus, drift_sentences, held_sentence};
 
 use super::render_refusal;
 
@@ -48,6 +48,9 @@ pub(crate) fn render(status: &Status, colour: Colour) -> String {
         for (listener, address) in &engine.listeners {
             line(&mut text, &format!("  {:<10} {address}", listener.to_string()));
         }
+        for (name, key) in &engine.stream_keys {
+            line(&mut text, &format!("  key        {}", stream_key(name, key)));
+        }
     }
     line(&mut text, &format!("  drift      {} found, {} healed", status.drift.found, status.drift.healed));
     line(&mut text, &format!("  broadcast  {}", broadcast(status.broadcast.as_ref())));
@@ -82,6 +85,21 @@ fn objects(text: &mut String, status: &Status, colour: Colour) {
         };
         line(text, &format!("  {} {said}", colour.paint("33", mark)));
     }
+}
+
+fn stream_key(name: &str, key: &StreamKeyStatus) -> String {
+    let StreamKeyStatus { comment, is_enabled, expires } = key;
+    let mut text = name.to_owned();
+    if !comment.is_empty() {
+        write!(text, " ({comment})").expect("writing to a String cannot fail");
+    }
+    if let Some(expires) = expires {
+        write!(text, ", until {expires}").expect("writing to a String cannot fail");
+    }
+    if !is_enabled {
+        text.push_str(", disabled");
+    }
+    text
 }
 
 /// Each option that runs otherwise.

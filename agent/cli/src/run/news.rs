@@ -139,7 +139,13 @@ mod tests {
                 message: String::new(),
                 last_transition_time: String::new(),
             }],
-            engine: Some(EngineStatus { pid: 1, version: String::new(), listeners, conditions: Vec::new() }),
+            engine: Some(EngineStatus {
+                pid: 1,
+                version: String::new(),
+                listeners,
+                stream_keys: BTreeMap::new(),
+                conditions: Vec::new(),
+            }),
             ..Status::default()
         }
     }

@@ -1,6 +1,6 @@
 //! The status, put together from what the loop's parts know.
 
-use nixcast_core::control::Observed;
+use nixcast_core::control::{KeyGrant, Observed};
 
 use super::acceptance::Acceptance;
 use super::pass::Comparer;
@@ -9,7 +9,7 @@ use crate::ledger::Entry;
 use crate::moment;
 use crate::report::{
     Accepted, ConditionKind, DriftCounts, EngineStatus, ObjectState, ObjectStatus, SourceStatus, Status,
-    drift_sentences, held_sentence,
+    StreamKeyStatus, drift_sentences, held_sentence,
 };
 
 /// `reconcile.timeoutSeconds` before there is a document.
@@ -68,8 +68,14 @@ fn engine(observed: &Observed) -> EngineStatus {
         pid: observed.engine_pid,
         version: observed.engine_version.clone(),
         listeners: observed.listeners.clone(),
+        stream_keys: observed.stream_keys.iter().map(|(name, grant)| (name.clone(), stream_key(grant))).collect(),
         conditions: observed.conditions.clone(),
     }
+}
+
+fn stream_key(grant: &KeyGrant) -> StreamKeyStatus {
+    let KeyGrant { salt: _, hash: _, comment, enabled, expires_at } = grant;
+    StreamKeyStatus { comment: comment.clone(), is_enabled: *enabled, expires: expires_at.map(moment::text) }
 }
 
 fn set_accepted(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {

@@ -85,8 +85,9 @@ pub(super) fn recipes() -> Vec<Recipe> {
             "streamKeys.<name>.comment",
             |_| one("the one in use"),
             |stage, value| {
-                let comment = stage.observed().stream_keys["main"].comment.clone();
-                require(*value == comment, || format!("the engine holds {comment:?}"))
+                let status = stage.agent().status()?;
+                let comment = &status["engine"]["streamKeys"]["main"]["comment"];
+                require(comment == value, || format!("status says {comment}"))
             },
         )
         .at("main"),
