@@ -229,6 +229,8 @@ fn viewers_are_counted_by_the_address_a_trusted_proxy_names_and_by_no_other() {
     let page = OpenPage::open(live.server.http_port());
     let two_watch_until = |live: &Live, count: u64| {
         wait::until("the count of viewers that open pages are told", COUNTED_WITHIN, || {
+            // Asking for the head alone is not watching.
+            assert!(head(live, &playlist_of("source")).starts_with("HTTP/1.1 200"));
             watch_as(live, "198.51.100.1");
             // The first address is what the client wrote itself, the last what the proxy saw.
             watch_as(live, "203.0.113.9, 198.51.100.2");
@@ -237,7 +239,6 @@ fn viewers_are_counted_by_the_address_a_trusted_proxy_names_and_by_no_other() {
         assert_eq!(state(live)["viewers"], json!(count));
         assert!(shell(live).contains(&format!("{count} viewers")), "the shell says it too");
     };
-    assert!(head(&live, &playlist_of("source")).starts_with("HTTP/1.1 200"));
     // Loopback is trusted unless something else is declared.
     two_watch_until(&live, 3);
     live.server.change(|s| s.http.trusted_proxies = vec![Network("192.0.2.0/24".to_owned())]);
