@@ -15,7 +15,7 @@ in {
       default = null;
       example = "/run/secrets/nixcast-admin";
       description = ''
-        File that holds the password, or its argon2id hash (`$argon2id$…`, as `argon2` or `mkpasswd` print it); a
+        File that holds the password, or its argon2id hash (`$argon2id$…`, as `argon2 SALT -id -e` prints it); a
         newline at its end does not count. The server is only ever given the hash. `null`: nobody can log in.
 
         Who is logged in reads `/api/admin/status` and the figures of {option}`services.nixcast.metrics`; settings
