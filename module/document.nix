@@ -71,8 +71,7 @@
     })
     (lib.attrValues (lib.groupBy lib.toLower names));
 
-  isAny = address: lib.elem address ["::" "0.0.0.0"];
-  isLoopback = address: lib.hasPrefix "127." address || address == "::1";
+  inherit (import ./addresses.nix {inherit lib;}) isAny isLoopback;
   # Also "::1" and "::1/128".
   isOwnNetwork = network: isLoopback (lib.head (lib.splitString "/" network));
   addressesOverlap = cfg.http.address == cfg.rtmp.address || isAny cfg.http.address || isAny cfg.rtmp.address;

@@ -30,7 +30,7 @@
   # A plan takes milliseconds; an agent that hangs must not hold up a switch.
   planSeconds = 30;
 
-  isLoopback = lib.hasPrefix "127." cfg.http.address || cfg.http.address == "::1";
+  inherit (import ./addresses.nix {inherit lib;}) isLoopback;
 
   # Says what a switch is about to change, and refuses what the new package refuses. The second argument is what is
   # being done: only where it would put the document in force is it stopped. Whether an unhandled failure ends the
@@ -134,7 +134,7 @@ in {
 
       networking.firewall.allowedTCPPorts =
         lib.optionals cfg.openFirewall
-        ([cfg.rtmp.port] ++ lib.optional (!isLoopback) cfg.http.port);
+        ([cfg.rtmp.port] ++ lib.optional (!isLoopback cfg.http.address) cfg.http.port);
 
       systemd.services.nixcast-engine =
         common

@@ -15,8 +15,9 @@
   option = names: lib.showOption (["services" "nixcast"] ++ names);
 
   address = cfg.http.address;
-  isLoopback = lib.hasPrefix "127." address || address == "::1";
-  isAny = lib.elem address ["::" "0.0.0.0"];
+  addresses = import ./addresses.nix {inherit lib;};
+  isLoopback = addresses.isLoopback address;
+  isAny = addresses.isAny address;
   # Where the web server finds the page, and from where it comes to it.
   reached =
     if address == "::"

@@ -5,8 +5,9 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 16] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
+    ("addresses.nix", include_str!("../../../../module/addresses.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
     ("types.nix", include_str!("../../../../module/types.nix")),
     ("options/default.nix", include_str!("../../../../module/options/default.nix")),
