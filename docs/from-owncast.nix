@@ -59,6 +59,14 @@
     []
     variants;
 
+  codec = owncast.videoCodec or "libx264";
+  hardware = {
+    h264_nvenc = "nvenc";
+    h264_qsv = "qsv";
+    h264_v4l2m2m = "v4l2m2m";
+    h264_vaapi = "vaapi";
+  };
+
   bitrate = variant:
     if (variant.videoBitrate or 0) > 0
     then variant.videoBitrate
@@ -163,7 +171,10 @@
     };
 
     video =
-      {latencyLevel = owncast.videoSettings.latencyLevel or 2;}
+      given {
+        latencyLevel = owncast.videoSettings.latencyLevel or 2;
+        encoder = hardware.${codec} or null;
+      }
       // optionalAttrs (variants != []) {
         variants = lib.listToAttrs (lib.zipListsWith lib.nameValuePair names (imap1 variantOf variants));
       };
@@ -197,7 +208,7 @@
     (filter (action: !isOurs action) actions)
     ++ map (handle: "the handle ${handle.platform}, whose address is not on the web")
     (filter (handle: !isWeb handle.url) handles)
-    ++ optional (owncast.videoCodec or "libx264" != "libx264") "videoCodec ${owncast.videoCodec}: x264 is used"
+    ++ optional (codec != "libx264" && !(hardware ? ${codec})) "videoCodec ${codec}: x264 is used"
     ++ optional (owncast.s3.enabled or false) "s3: video is served from this machine"
     ++ optional (set (owncast.videoServingEndpoint or null)) "videoServingEndpoint"
     ++ optional (owncast.federation.enabled or false) "federation"

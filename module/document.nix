@@ -16,7 +16,7 @@
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
-    inherit (cfg) publicUrl http rtmp admin metrics reconcile;
+    inherit (cfg) publicUrl http rtmp admin broadcast metrics reconcile;
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
     instance =

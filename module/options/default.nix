@@ -2,6 +2,7 @@
 {
   imports = [
     ./admin.nix
+    ./broadcast.nix
     ./http.nix
     ./instance.nix
     ./metrics.nix

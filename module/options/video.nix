@@ -71,8 +71,8 @@
 
       preset = lib.mkOption {
         type = types.choice ["ultrafast" "superfast" "veryfast" "faster" "fast" "medium" "slow"];
-        default = "veryfast";
-        example = "fast";
+        default = "superfast";
+        example = "veryfast";
         description = ''
           How much work x264 puts into a picture. A faster preset needs less CPU and looks worse at the same bitrate.
         '';
@@ -97,6 +97,39 @@ in {
       description = ''
         From 0, the lowest delay, to 4, the smoothest playback on a bad connection: segments of 1, 2, 3, 4 or 5
         seconds. A change takes hold at the next segment of the running broadcast.
+      '';
+    };
+
+    encoder = lib.mkOption {
+      type = types.choice ["x264" "vaapi" "nvenc" "qsv" "v4l2m2m"];
+      default = "x264";
+      example = "vaapi";
+      description = ''
+        What encodes the rungs that are not passed through: `x264` on the CPU, or the machine's hardware through VA-API,
+        NVENC, Quick Sync or V4L2. Hardware is tried when the setting is applied; if it cannot be used, `nixcast status`
+        says why and x264 encodes instead.
+
+        A change takes hold at the next segment of the running broadcast.
+      '';
+    };
+
+    whenOverloaded = lib.mkOption {
+      type = types.choice ["dropHighest" "dropLowest"];
+      default = "dropHighest";
+      example = "dropLowest";
+      description = ''
+        Which rungs go first while the machine cannot encode all of them in real time. Viewers of a rung that goes are
+        led over to the nearest one; it comes back as soon as it fits again. `nixcast status` says what was measured.
+      '';
+    };
+
+    stills = lib.mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = ''
+        Whether a thumbnail (`/thumbnail.jpg`) and an animated preview (`/preview.gif`) are made of the running
+        broadcast. Without them both addresses show the logo.
       '';
     };
 

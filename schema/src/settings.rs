@@ -43,6 +43,8 @@ pub struct Settings {
     pub instance: Instance,
     /// How the picture is encoded and cut.
     pub video: Video,
+    /// How a broadcast begins, waits and ends.
+    pub broadcast: Broadcast,
     /// Who is told what happens, ordered by name. At most 32.
     #[schemars(length(max = 32))]
     pub webhooks: Vec<Webhook>,
@@ -295,6 +297,64 @@ pub struct Video {
     /// The ladder: one entry per quality, ordered as the quality menu shows them. At most 8.
     #[schemars(length(max = 8))]
     pub variants: Vec<Variant>,
+    /// What encodes the rungs that are not passed through: "x264" on the CPU, or the machine's hardware through
+    /// "vaapi", "nvenc", "qsv" or "v4l2m2m". Hardware that cannot be used is reported, and x264 encodes instead.
+    #[schemars(extend("x-effect" = "segment"))]
+    pub encoder: Encoder,
+    /// Which rungs go first while the machine cannot encode them all in real time.
+    #[schemars(extend("x-effect" = "live"))]
+    pub when_overloaded: Overload,
+    /// Whether a thumbnail and an animated preview are made of the running broadcast.
+    #[schemars(extend("x-effect" = "live"))]
+    pub stills: bool,
+}
+
+/// What encodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Encoder {
+    #[default]
+    X264,
+    Vaapi,
+    Nvenc,
+    Qsv,
+    V4l2m2m,
+}
+
+/// Which rungs go first while the machine cannot encode them all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub enum Overload {
+    #[default]
+    DropHighest,
+    DropLowest,
+}
+
+/// How a broadcast begins, waits and ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Broadcast {
+    /// Seconds that a broadcast waits for a lost publisher to come back before it ends, 0 to 3600. Viewers see the last
+    /// picture meanwhile.
+    #[schemars(range(min = 0, max = 3600), extend("x-effect" = "live"))]
+    pub grace_seconds: u16,
+    /// When a second connection with the stream key of the running broadcast takes its place: "whenSilent" once the
+    /// first has sent nothing for two seconds, "always" at once, "never" only when the first is gone.
+    #[schemars(extend("x-effect" = "live"))]
+    pub takeover: Takeover,
+}
+
+/// When a second connection with the same stream key takes the place of the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub enum Takeover {
+    #[default]
+    WhenSilent,
+    Always,
+    Never,
 }
 
 /// One rung of the ladder.
@@ -347,6 +407,20 @@ pub enum Preset {
     Fast,
     Medium,
     Slow,
+}
+
+impl Encoder {
+    /// The name it has in the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::X264 => "x264",
+            Self::Vaapi => "vaapi",
+            Self::Nvenc => "nvenc",
+            Self::Qsv => "qsv",
+            Self::V4l2m2m => "v4l2m2m",
+        }
+    }
 }
 
 impl Preset {
@@ -403,7 +477,11 @@ impl Default for Settings {
             video: Video {
                 latency_level: 2,
                 variants: vec![Variant { passthrough: true, ..Variant::named("source") }],
+                encoder: Encoder::default(),
+                when_overloaded: Overload::default(),
+                stills: true,
             },
+            broadcast: Broadcast { grace_seconds: 60, takeover: Takeover::default() },
             webhooks: Vec::new(),
             metrics: Metrics { enable: false, allow_from: Network::loopback() },
             reconcile: Reconcile { interval_seconds: 30, timeout_seconds: 60, on_drift: OnDrift::Heal },
@@ -457,7 +535,7 @@ impl Variant {
             framerate: None,
             video_bitrate_kbps: 2500,
             audio_bitrate_kbps: 128,
-            preset: Preset::Veryfast,
+            preset: Preset::Superfast,
             order: 100,
         }
     }

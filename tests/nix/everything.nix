@@ -89,6 +89,9 @@
     };
     video = {
       latencyLevel = 0;
+      encoder = "vaapi";
+      whenOverloaded = "dropLowest";
+      stills = false;
       variants = {
         source = {
           passthrough = true;
@@ -109,6 +112,10 @@
           order = 20;
         };
       };
+    };
+    broadcast = {
+      graceSeconds = 15;
+      takeover = "always";
     };
     reconcile = {
       intervalSeconds = 300;

@@ -3,7 +3,6 @@
 # Not carried over: customStyles: written for Owncast's markup; see instance.customCss.
 # Not carried over: the button "Schedule" with markup of its own: put it into instance.pageContent.
 # Not carried over: the handle xmpp, whose address is not on the web.
-# Not carried over: videoCodec h264_vaapi: x264 is used.
 # Not carried over: federation.
 # Not carried over: chat.
 # Not carried over: notifications.browser.
@@ -66,6 +65,7 @@
         };
       };
       video = {
+        encoder = "vaapi";
         latencyLevel = 3;
         variants = {
           "800k" = {

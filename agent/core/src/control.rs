@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use nixcast_schema::{Autoplay, Effect, ExternalAction, Network, Preset, SocialHandle, Theme, WebhookEvent};
+use nixcast_schema::{
+    Autoplay, Effect, Encoder, ExternalAction, Network, Overload, Preset, SocialHandle, Takeover, Theme, WebhookEvent,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::webhooks::SigningSecret;
@@ -57,6 +59,10 @@ pub enum ObjectId {
     Admin,
     Page,
     Latency,
+    Encoder,
+    Overload,
+    Stills,
+    Broadcast,
     Rung(String),
     Webhook(String),
     Metrics,
@@ -155,6 +161,15 @@ pub struct LogoRef {
     pub media_type: String,
 }
 
+/// How a broadcast waits for its publisher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BroadcastRules {
+    /// Seconds from a lost publisher to the end of the broadcast; 0: at once.
+    pub grace_seconds: u16,
+    pub takeover: Takeover,
+}
+
 /// One enabled rung.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -198,6 +213,11 @@ pub struct Observed {
     pub admin: Option<AdminGrant>,
     pub page: Option<Page>,
     pub latency_level: Option<u8>,
+    /// As declared; what really encodes is among the conditions where it differs.
+    pub encoder: Option<Encoder>,
+    pub when_overloaded: Option<Overload>,
+    pub stills: Option<bool>,
+    pub broadcast_rules: Option<BroadcastRules>,
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, Webhook>,
     /// None until the agent has spoken.
@@ -290,6 +310,18 @@ pub enum Action {
     },
     SetLatency {
         level: u8,
+    },
+    SetEncoder {
+        encoder: Encoder,
+    },
+    SetOverload {
+        policy: Overload,
+    },
+    SetStills {
+        enabled: bool,
+    },
+    SetBroadcastRules {
+        rules: BroadcastRules,
     },
     PutRung {
         rung: Rung,

@@ -5,6 +5,7 @@
 //! and plans again until there are none.
 
 mod access;
+mod broadcast;
 mod change;
 mod desired;
 mod keys;
@@ -56,6 +57,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     keys::plan(desired, observed, &mut plan);
     page::plan(desired, observed, &mut plan);
     ladder::plan(desired, observed, &mut plan);
+    broadcast::plan(desired, observed, &mut plan);
     webhooks::plan(desired, observed, &mut plan);
     plan.steps.sort_by_key(|step| (step.phase, rank(&step.action)));
     plan
@@ -83,7 +85,7 @@ fn rank(action: &Action) -> u8 {
     match action {
         Action::RemoveStreamKey { .. } => 0,
         Action::PutStreamKey { .. } | Action::SetAdmin { .. } => 1,
-        Action::SetLatency { .. } => 2,
+        Action::SetLatency { .. } | Action::SetEncoder { .. } => 2,
         Action::Bind { .. }
         | Action::SetTrustedProxies { .. }
         | Action::PutRung { .. }
@@ -91,6 +93,9 @@ fn rank(action: &Action) -> u8 {
         | Action::PutPage { .. }
         | Action::PutWebhook { .. }
         | Action::RemoveWebhook { .. }
+        | Action::SetOverload { .. }
+        | Action::SetStills { .. }
+        | Action::SetBroadcastRules { .. }
         | Action::SetMetrics { .. } => 3,
     }
 }
@@ -101,9 +106,14 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
     match object {
         ObjectId::Listener(_) => Effect::Rebind,
         ObjectId::StreamKey(_) => Effect::Session,
-        ObjectId::TrustedProxies | ObjectId::Admin | ObjectId::Page | ObjectId::Webhook(_) | ObjectId::Metrics => {
-            Effect::Live
-        }
-        ObjectId::Latency | ObjectId::Rung(_) => Effect::Segment,
+        ObjectId::TrustedProxies
+        | ObjectId::Admin
+        | ObjectId::Page
+        | ObjectId::Overload
+        | ObjectId::Stills
+        | ObjectId::Broadcast
+        | ObjectId::Webhook(_)
+        | ObjectId::Metrics => Effect::Live,
+        ObjectId::Latency | ObjectId::Encoder | ObjectId::Rung(_) => Effect::Segment,
     }
 }

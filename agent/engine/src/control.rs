@@ -115,6 +115,10 @@ impl Control {
             admin: declared.admin.clone(),
             page: declared.page.clone(),
             latency_level: declared.latency_level,
+            encoder: declared.encoder,
+            when_overloaded: declared.when_overloaded,
+            stills: declared.stills,
+            broadcast_rules: declared.broadcast_rules.clone(),
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
             metrics: declared.metrics.clone(),
@@ -245,6 +249,10 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
             declared.webhooks.remove(&name);
             declared.signing_secrets.remove(&name);
         }
+        Action::SetEncoder { encoder } => declared.encoder = Some(encoder),
+        Action::SetOverload { policy } => declared.when_overloaded = Some(policy),
+        Action::SetStills { enabled } => declared.stills = Some(enabled),
+        Action::SetBroadcastRules { rules } => declared.broadcast_rules = Some(rules),
         Action::SetLatency { level } => declared.latency_level = Some(level),
         Action::PutRung { rung } => {
             declared.ladder.insert(rung.name.clone(), rung);

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nixcast_core::control::{AdminGrant, KeyGrant, Metrics, Page, Rung, Webhook};
+use nixcast_core::control::{AdminGrant, BroadcastRules, KeyGrant, Metrics, Page, Rung, Webhook};
 use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::webhooks::SigningSecret;
-use nixcast_schema::Network;
+use nixcast_schema::{Encoder, Network, Overload, Takeover};
 
 /// A snapshot of everything declared, resolved.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,11 @@ pub(crate) struct Declared {
     pub(crate) logo: Option<Bytes>,
     /// 0 to 4; none until the agent has spoken for the first time.
     pub(crate) latency_level: Option<u8>,
+    /// These four are none until the agent has spoken for the first time.
+    pub(crate) encoder: Option<Encoder>,
+    pub(crate) when_overloaded: Option<Overload>,
+    pub(crate) stills: Option<bool>,
+    pub(crate) broadcast_rules: Option<BroadcastRules>,
     pub(crate) ladder: BTreeMap<String, Rung>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     /// Of those webhooks that have one.
@@ -34,6 +39,11 @@ impl Declared {
     pub(crate) fn latency(&self) -> LatencyLevel {
         const MIDDLE: u8 = 2;
         LatencyLevel::new(self.latency_level.unwrap_or(MIDDLE))
+    }
+
+    pub(crate) fn broadcast_rules(&self) -> BroadcastRules {
+        let unspoken = BroadcastRules { grace_seconds: 0, takeover: Takeover::default() };
+        self.broadcast_rules.clone().unwrap_or(unspoken)
     }
 }
 

@@ -60,7 +60,7 @@ fn every_kind_of_difference_reads_like_a_plan() {
 ~ services.nixcast.instance.tags  [] → ["nix"]  (live)
 + services.nixcast.instance.socialHandles.*  platform = "web", url = "https://three.example"  (live)
 - services.nixcast.instance.socialHandles.*  platform = "web", url = "https://one.example"  (live)
-+ services.nixcast.video.variants."720p"  enable = true, passthrough = false, height = 720, videoBitrateKbps = 2500, audioBitrateKbps = 128, preset = "veryfast", order = 100  (segment)
++ services.nixcast.video.variants."720p"  enable = true, passthrough = false, height = 720, videoBitrateKbps = 2500, audioBitrateKbps = 128, preset = "superfast", order = 100  (segment)
 ~ services.nixcast.reconcile.intervalSeconds  30 → 60  (live)
 - services.nixcast.streamKeys.a  keyFile = "/run/secrets/a", enable = true  (session)
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use nixcast_schema::{Admin, Instance, Network, Settings, StreamKey, Variant, Video, WebhookEvent};
+use nixcast_schema::{Admin, Encoder, Instance, Network, Overload, Settings, StreamKey, Variant, Video, WebhookEvent};
 
 use super::Held;
-use crate::control::{Encode, Listener, LogoRef, Metrics, ObjectId, Page, Rung};
+use crate::control::{BroadcastRules, Encode, Listener, LogoRef, Metrics, ObjectId, Page, Rung};
 use crate::keys::{Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
 use crate::webhooks::SigningSecret;
@@ -26,6 +26,10 @@ pub struct Desired {
     pub page: Page,
     pub logo: DesiredLogo,
     pub latency_level: u8,
+    pub encoder: Encoder,
+    pub when_overloaded: Overload,
+    pub stills: bool,
+    pub broadcast_rules: BroadcastRules,
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, DesiredWebhook>,
@@ -118,6 +122,7 @@ impl Desired {
             admin,
             instance,
             video,
+            broadcast,
             webhooks,
             metrics,
             reconcile: _,
@@ -143,6 +148,10 @@ impl Desired {
             page: page(instance, public_url.clone()),
             logo: material.logo.clone(),
             latency_level: video.latency_level,
+            encoder: video.encoder,
+            when_overloaded: video.when_overloaded,
+            stills: video.stills,
+            broadcast_rules: BroadcastRules { grace_seconds: broadcast.grace_seconds, takeover: broadcast.takeover },
             ladder: ladder(video),
             webhooks: webhooks
                 .iter()
@@ -164,7 +173,14 @@ impl Desired {
             .chain([ObjectId::TrustedProxies])
             .chain(keys)
             .chain(self.admin.as_ref().map(|_| ObjectId::Admin))
-            .chain([ObjectId::Page, ObjectId::Latency])
+            .chain([
+                ObjectId::Page,
+                ObjectId::Latency,
+                ObjectId::Encoder,
+                ObjectId::Overload,
+                ObjectId::Stills,
+                ObjectId::Broadcast,
+            ])
             .chain(rungs)
             .chain(webhooks)
             .chain([ObjectId::Metrics])

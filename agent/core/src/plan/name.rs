@@ -17,6 +17,10 @@ impl fmt::Display for ObjectId {
             Self::Metrics => option_path(&["metrics"]),
             Self::StreamKey(name) => option_path(&["streamKeys", name]),
             Self::Page => option_path(&["instance"]),
+            Self::Encoder => option_path(&["video", "encoder"]),
+            Self::Overload => option_path(&["video", "whenOverloaded"]),
+            Self::Stills => option_path(&["video", "stills"]),
+            Self::Broadcast => option_path(&["broadcast"]),
             Self::Latency => option_path(&["video", "latencyLevel"]),
             Self::Rung(name) => option_path(&["video", "variants", name]),
         })

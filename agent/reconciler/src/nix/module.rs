@@ -5,13 +5,14 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
     ("addresses.nix", include_str!("../../../../module/addresses.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
     ("types.nix", include_str!("../../../../module/types.nix")),
     ("options/default.nix", include_str!("../../../../module/options/default.nix")),
     ("options/admin.nix", include_str!("../../../../module/options/admin.nix")),
+    ("options/broadcast.nix", include_str!("../../../../module/options/broadcast.nix")),
     ("options/http.nix", include_str!("../../../../module/options/http.nix")),
     ("options/instance.nix", include_str!("../../../../module/options/instance.nix")),
     ("options/metrics.nix", include_str!("../../../../module/options/metrics.nix")),

@@ -12,6 +12,10 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
                 assert_eq!(page.logo.is_some(), logo_base64.is_some(), "a logo travels with its bytes");
                 observed.page = Some(page);
             }
+            Action::SetEncoder { encoder } => observed.encoder = Some(encoder),
+            Action::SetOverload { policy } => observed.when_overloaded = Some(policy),
+            Action::SetStills { enabled } => observed.stills = Some(enabled),
+            Action::SetBroadcastRules { rules } => observed.broadcast_rules = Some(rules),
             Action::SetLatency { level } => observed.latency_level = Some(level),
             Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
             Action::SetTrustedProxies { networks } => observed.trusted_proxies = Some(networks),
