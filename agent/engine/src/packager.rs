@@ -14,6 +14,7 @@
 mod cut;
 mod fragment;
 mod init;
+mod parameter_sets;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use nixcast_core::media::{AccessUnit, AudioConfig, VIDEO_TIMESCALE, VideoConfig}
 
 use cut::Cut;
 use fragment::{Fragment, Sample};
+use parameter_sets::ParameterSets;
 
 /// Longest segment, seconds: OBS lets a publisher set keyframes up to 20 s apart. Without any keyframe a segment is
 /// cut here all the same, and cannot be decoded on its own.
@@ -75,6 +77,7 @@ impl Codec {
 #[derive(Clone, Debug)]
 pub struct TrackPackager {
     codec: Codec,
+    parameter_sets: ParameterSets,
     cut: Cut,
     /// Least decode time of the next sample.
     next_decode: i64,
@@ -106,7 +109,11 @@ impl TrackPackager {
     }
 
     fn new(codec: Codec, cut: Cut) -> Self {
-        Self { codec, cut, next_decode: 0, open: Vec::new(), open_bytes: 0, fragments: 0 }
+        let parameter_sets = match &codec {
+            Codec::Video(config) => ParameterSets::of(config),
+            Codec::Audio(_) => ParameterSets::default(),
+        };
+        Self { codec, parameter_sets, cut, next_decode: 0, open: Vec::new(), open_bytes: 0, fragments: 0 }
     }
 
     /// `ftyp` and `moov`: what a player needs before any segment.
@@ -155,7 +162,8 @@ impl TrackPackager {
     fn place(&mut self, unit: AccessUnit, is_sync: bool) -> Sample {
         let decode = unit.dts.max(self.next_decode);
         self.next_decode = decode.saturating_add(1);
-        Sample { decode, pts: unit.pts, is_sync, data: unit.data }
+        let data = if is_sync { self.parameter_sets.into_keyframe(unit.data) } else { unit.data };
+        Sample { decode, pts: unit.pts, is_sync, data }
     }
 
     fn is_cut_before(&self, first: &Sample, sample: &Sample) -> bool {

@@ -55,9 +55,13 @@ fn a_segment_is_styp_moof_mdat_with_its_bytes_where_it_says() {
     assert_eq!(kinds(&segment.data), ["styp", "moof", "mdat"]);
     let styp = u32::from_be_bytes(segment.data[..4].try_into().unwrap()) as usize;
     let offset = moof(&segment.data).traf[0].trun[0].data_offset.unwrap() as usize;
-    assert_eq!(segment.data[styp + offset..][..100], [0; 100]);
-    assert_eq!(segment.data[styp + offset + 100..][..101], [1; 101]);
-    assert_eq!(segment.data.len(), styp + offset + 303);
+    // The parameter sets of the decoder configuration, each after its length, come with the keyframe.
+    let sets = [0, 0, 0, 1, 103, 0, 0, 0, 1, 104];
+    let samples = &segment.data[styp + offset..];
+    assert_eq!(samples[..10], sets);
+    assert_eq!(samples[10..110], [0; 100]);
+    assert_eq!(samples[110..211], [1; 101]);
+    assert_eq!(samples.len(), 313);
 }
 
 #[test]
