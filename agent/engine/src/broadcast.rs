@@ -27,6 +27,7 @@ use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
 use crate::web::view::BroadcastView;
+pub(crate) use show::EncodingFacts;
 use show::Show;
 
 /// Messages waiting for the channel: about three seconds of media, more than a scheduling hiccup.
@@ -54,6 +55,8 @@ pub(crate) struct ChannelFacts {
     pub(crate) broadcast: Option<BroadcastFacts>,
     pub(crate) pending: Vec<ObjectId>,
     pub(crate) conditions: Vec<Condition>,
+    /// None: nothing is encoded.
+    pub(crate) encoding: Option<EncodingFacts>,
 }
 
 /// A publisher asks to be let in.

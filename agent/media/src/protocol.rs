@@ -60,8 +60,21 @@ pub struct EncoderSpec {
     pub video_bitrate_kbps: u32,
     /// x264 preset name.
     pub preset: String,
-    /// x264 `zerolatency` tuning.
-    pub zero_latency: bool,
+    pub tuning: Tuning,
+}
+
+/// How much delay an encoder may add for a better picture at the same bitrate. x264 holds back one picture for each
+/// that it looks ahead at, for each B-picture and for each frame thread beyond the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tuning {
+    /// Most pictures to look ahead at; null: as many as the preset does.
+    pub look_ahead: Option<u8>,
+    /// Most B-pictures in a row; null: as many as the preset does.
+    pub b_frames: Option<u8>,
+    /// Most pictures encoded at the same time; null: threads share the slices of one picture, which delays nothing and
+    /// compresses a little worse (x264's `zerolatency`).
+    pub frame_threads: Option<u8>,
 }
 
 /// The shared sound. One AAC-LC encoder, 48 kHz or the source's rate when that is 44.1 kHz, stereo at most.
@@ -78,7 +91,7 @@ pub enum FromWorker {
     Report(WorkerReport),
     /// H.264, length-prefixed, 90 kHz, same time line as the source; `track` is the encoder's id. `dts` rises strictly
     /// and never passes `pts`. With B-pictures every `dts` lags by the reorder delay, an IDR picture's too, so the
-    /// first ones of a broadcast may be negative; with `zero_latency` they are equal to `pts`.
+    /// first ones of a broadcast may be negative; without them they are equal to `pts`.
     Video(MediaUnit),
     /// Raw AAC in samples of the announced rate; `track` is the audio encoder's id.
     Audio(MediaUnit),
@@ -101,6 +114,40 @@ pub enum WorkerReport {
     Failed { id: u32, message: String },
     /// The decoder could not read a unit and goes on with the next. Rate-limited to one a second.
     Corrupt { message: String },
+    /// How the work goes: about once a second while pictures come, and never worth waiting for.
+    Progress(Progress),
+}
+
+/// What the worker did since its last report of this kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Wall-clock time that this covers, milliseconds.
+    pub interval_ms: u32,
+    /// How far the pictures handed to the rungs went on the time line, milliseconds.
+    pub media_ms: u32,
+    /// Most that a picture was late against the wall clock, measured from the best lately seen; a burst is not late.
+    pub late_ms: u32,
+    /// Wall-clock time spent waiting for the decoder.
+    pub decode_ms: u32,
+    /// CPU time of the whole worker, all threads.
+    pub cpu_ms: u32,
+    pub encoders: Vec<EncoderProgress>,
+}
+
+/// One rung's share of a [`Progress`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EncoderProgress {
+    pub id: u32,
+    /// Pictures scaled and given to the encoder.
+    pub encoded: u32,
+    /// Pictures lost because the rung was too slow.
+    pub skipped: u32,
+    /// Wall-clock time of scaling and encoding; near `interval_ms` means that the rung does nothing but wait for it.
+    pub busy_ms: u32,
+    /// Pictures waiting now.
+    pub queued: u32,
 }
 
 /// An access unit in a frame.

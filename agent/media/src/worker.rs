@@ -13,6 +13,7 @@ mod ladder;
 mod output;
 mod pace;
 mod picture;
+mod progress;
 mod queue;
 mod rung;
 mod session;

@@ -1,7 +1,7 @@
 //! The worker's orders, from the ladder's decisions to the wire.
 
-use nixcast_core::ladder::{AudioOrder, EncoderOrder, Orders};
-use nixcast_media::protocol::{AudioSpec, EncoderSpec, WorkerControl};
+use nixcast_core::ladder::{self, AudioOrder, EncoderOrder, Orders};
+use nixcast_media::protocol::{AudioSpec, EncoderSpec, Tuning, WorkerControl};
 
 /// The `Ladder` frame that makes the worker do what `orders` say.
 pub(super) fn ladder_frame(orders: &Orders) -> WorkerControl {
@@ -24,6 +24,11 @@ fn encoder_spec(order: &EncoderOrder) -> EncoderSpec {
         framerate: order.framerate,
         video_bitrate_kbps: order.video_bitrate_kbps,
         preset: order.preset.as_str().to_owned(),
-        zero_latency: order.zero_latency,
+        tuning: tuning(order.tuning),
     }
+}
+
+const fn tuning(order: ladder::Tuning) -> Tuning {
+    let ladder::Tuning { look_ahead, b_frames, frame_threads } = order;
+    Tuning { look_ahead, b_frames, frame_threads }
 }

@@ -2,6 +2,9 @@
 
 mod encoding;
 mod presenting;
+mod progress;
+
+pub(crate) use progress::EncodingFacts;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,7 +16,7 @@ use nixcast_core::ids::{EncoderId, SessionId};
 use nixcast_core::ladder::{AudioOrder, Ladder, Orders};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::hex;
-use nixcast_media::protocol::{MediaUnit, WorkerControl};
+use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
 use tokio::sync::oneshot;
 
 use super::sound::Sound;
@@ -49,6 +52,8 @@ pub(super) struct Show {
     dropped_units: u64,
     pending: BTreeMap<ObjectId, Awaiting>,
     failures: BTreeMap<EncoderId, (String, String)>,
+    /// The worker's newest report of how it gets on, and when it came.
+    progress: Option<(Instant, Progress)>,
 }
 
 /// What makes a pending change take hold.
@@ -100,6 +105,7 @@ impl Show {
             dropped_units: 0,
             pending: BTreeMap::new(),
             failures: BTreeMap::new(),
+            progress: None,
         };
         show.sound.want(show.orders.audio);
         show.present_ladder(stage);

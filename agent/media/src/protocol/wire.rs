@@ -126,7 +126,9 @@ fn take_unit(mut body: Bytes) -> Result<MediaUnit, ProtocolError> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{AudioSpec, EncoderSpec, FrameReader, WorkerControl, WorkerReport};
+    use super::super::{
+        AudioSpec, EncoderProgress, EncoderSpec, FrameReader, Progress, Tuning, WorkerControl, WorkerReport,
+    };
     use super::*;
 
     fn unit(data: &'static [u8]) -> MediaUnit {
@@ -142,7 +144,7 @@ mod tests {
             framerate: Some(30),
             video_bitrate_kbps: 2500,
             preset: "veryfast".to_owned(),
-            zero_latency: false,
+            tuning: Tuning { look_ahead: Some(3), b_frames: Some(0), frame_threads: None },
         };
         let audio = Some(AudioSpec { id: 9, bitrate_kbps: 128 });
         vec![
@@ -159,6 +161,11 @@ mod tests {
         vec![
             FromWorker::Report(WorkerReport::VideoStarted { id: 1, avcc_hex: "01".to_owned(), width: 64, height: 48 }),
             FromWorker::Report(WorkerReport::Failed { id: 1, message: "no such preset".to_owned() }),
+            FromWorker::Report(WorkerReport::Progress(Progress {
+                interval_ms: 1001,
+                encoders: vec![EncoderProgress { id: 1, encoded: 30, skipped: 2, busy_ms: 400, queued: 8 }],
+                ..Progress::default()
+            })),
             FromWorker::Video(unit(b"picture")),
             FromWorker::Audio(unit(b"sound")),
         ]

@@ -5,7 +5,7 @@ use ffmpeg_next::format::Pixel;
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, color, encoder, frame, picture};
 
-use crate::protocol::EncoderSpec;
+use crate::protocol::{EncoderSpec, Tuning};
 
 use super::size::{Size, SourceSize, rung_size};
 use super::{avc, ffi};
@@ -56,7 +56,8 @@ pub(super) struct PictureEncoder {
 }
 
 impl PictureEncoder {
-    /// Opens the encoder for a rung whose first picture is `first`. `threads` 0 lets x264 choose, as `ffmpeg` does.
+    /// Opens the encoder for a rung whose first picture is `first`. `threads` 0 leaves the choice to the
+    /// tuning and the machine.
     pub(super) fn open(
         spec: &EncoderSpec,
         first: &frame::Video,
@@ -85,10 +86,10 @@ impl PictureEncoder {
         video.set_frame_rate(Some(seed_frame_rate(frame_rate, spec.framerate)));
         video.set_gop(NO_KEYFRAMES_OF_ITS_OWN);
         video.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::CLOSED_GOP);
-        // libavcodec overrides x264's own choice of slices or frames by this, so zero latency must ask for slices:
-        // frame threads delay the picture by one frame each.
-        let kind = if spec.zero_latency { threading::Type::Slice } else { threading::Type::Frame };
-        video.set_threading(threading::Config { kind, count: threads, ..threading::Config::default() });
+        // libavcodec overrides x264's own choice of slices or frames by this, so both must be asked for.
+        let kind = if spec.tuning.frame_threads.is_some() { threading::Type::Frame } else { threading::Type::Slice };
+        let count = if threads == 0 { encoder_threads(spec.tuning.frame_threads) } else { threads };
+        video.set_threading(threading::Config { kind, count, ..threading::Config::default() });
         set_rate(&mut video, spec.video_bitrate_kbps);
         let encoder = video.open_as_with(codec, x264_options(spec)).map_err(refused)?;
         Ok(Self { encoder, size, scaler: None })
@@ -168,15 +169,33 @@ fn set_rate(context: &mut encoder::video::Video, kbps: u32) {
     ffi::set_rate_control_buffer(context, i32::try_from(bits).unwrap_or(i32::MAX));
 }
 
+/// x264's own count, one and a half for each CPU, up to what the tuning allows; slices of one picture do without a
+/// limit, because x264 has one by its height.
+fn encoder_threads(most: Option<u8>) -> usize {
+    let Some(most) = most else { return 0 };
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    (cpus * 3 / 2).clamp(1, usize::from(most.max(1)))
+}
+
 fn x264_options(spec: &EncoderSpec) -> Dictionary<'static> {
     let mut options = Dictionary::new();
     options.set("preset", &spec.preset);
-    if spec.zero_latency {
+    let Tuning { look_ahead, b_frames, frame_threads } = spec.tuning;
+    if frame_threads.is_none() {
         options.set("tune", "zerolatency");
     }
     options.set("profile", "high");
     options.set("forced-idr", "1");
-    options.set("x264-params", "scenecut=0:open-gop=0");
+    let mut own = "scenecut=0:open-gop=0".to_owned();
+    if let Some(most) = b_frames {
+        own.push_str(&format!(":bframes={most}"));
+    }
+    // The two fastest presets do not look ahead: a limit must not make them.
+    if let Some(most) = look_ahead.filter(|_| !matches!(spec.preset.as_str(), "ultrafast" | "superfast")) {
+        // The look-ahead's own thread would add a delay of its own.
+        own.push_str(&format!(":rc-lookahead={most}:sync-lookahead=0"));
+    }
+    options.set("x264-params", &own);
     // The publisher's closed captions belong in a rendition of their own, not in every rung's pictures.
     options.set("a53cc", "0");
     options
@@ -197,5 +216,55 @@ fn source_size(picture: &frame::Video) -> SourceSize {
         width: picture.width(),
         height: picture.height(),
         pixel_aspect: (side(aspect.numerator()), side(aspect.denominator())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Pictures put in before the first one comes out.
+    fn delay(preset: &str, tuning: Tuning, threads: usize) -> usize {
+        let spec = EncoderSpec {
+            id: 1,
+            name: "tested".to_owned(),
+            width: None,
+            height: None,
+            framerate: None,
+            video_bitrate_kbps: 500,
+            preset: preset.to_owned(),
+            tuning,
+        };
+        ffmpeg_next::init().unwrap();
+        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+        let picture = |number: i64| {
+            let mut picture = frame::Video::new(Pixel::YUV420P, 320, 180);
+            (0..3).for_each(|plane| picture.data_mut(plane).fill(90));
+            picture.set_pts(Some(number * 3000));
+            picture
+        };
+        let mut encoder = PictureEncoder::open(&spec, &picture(0), Some(Rational(30, 1)), threads).unwrap();
+        for number in 0..80 {
+            encoder.push(picture(number), number == 0).unwrap();
+            if encoder.next_encoded().unwrap().is_some() {
+                return usize::try_from(number).unwrap();
+            }
+        }
+        80
+    }
+
+    #[test]
+    fn a_tuning_holds_back_as_many_pictures_as_it_says() {
+        let none = Tuning { look_ahead: Some(0), b_frames: Some(0), frame_threads: None };
+        let few = Tuning { look_ahead: Some(2), b_frames: Some(0), frame_threads: Some(3) };
+        let any = Tuning { look_ahead: None, b_frames: None, frame_threads: Some(8) };
+        for preset in ["superfast", "veryfast", "medium"] {
+            assert_eq!(delay(preset, none, 3), 0, "{preset}");
+            let few = delay(preset, few, 3);
+            assert!((1..=5).contains(&few), "{preset}: {few}");
+            let any = delay(preset, any, 3);
+            assert!(any > few, "{preset}: {any}");
+        }
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use ffmpeg_next::{Rational, frame};
 
-use crate::protocol::{AudioSpec, EncoderSpec};
+use crate::protocol::{AudioSpec, EncoderSpec, Progress};
 
 use super::cadence::Grid;
 use super::pace::Pace;
+use super::progress::Meter;
 use super::rung::{Picture, Rung, Surroundings};
 use super::{WorkerError, join};
 
@@ -32,6 +33,7 @@ pub(super) struct Ladder {
     grid: Option<Grid>,
     pending: Option<Declared>,
     pace: Pace,
+    meter: Meter,
     last_pts: Option<i64>,
 }
 
@@ -54,6 +56,7 @@ impl Ladder {
             grid: None,
             pending: None,
             pace: Pace::new(now),
+            meter: Meter::new(now),
             last_pts: None,
         }
     }
@@ -83,12 +86,26 @@ impl Ladder {
         }
         let Some(grid) = self.grid else { return Ok(outcome) };
         let late = self.pace.lateness(pts, Instant::now());
+        self.meter.dispatched(pts, late);
         let picture = Picture { frame, pts, is_grid, next_point: grid.point_after(pts) };
         for rung in &mut self.rungs {
             rung.offer(&picture, self.patience.saturating_sub(late))?;
         }
         self.reap()?;
         Ok(outcome)
+    }
+
+    /// Counts time spent in the decoder.
+    pub(super) fn decoding(&mut self, time: Duration) {
+        self.meter.decoding(time);
+    }
+
+    /// How the work goes, if a report of it is due.
+    pub(super) fn progress(&mut self, now: Instant) -> Option<Progress> {
+        self.meter.is_due(now).then(|| {
+            let encoders = self.rungs.iter().map(Rung::progress).collect();
+            Progress { encoders, ..self.meter.take(now) }
+        })
     }
 
     fn change_rungs(&mut self, wanted: Vec<EncoderSpec>, frame_rate: Option<Rational>) -> Result<(), WorkerError> {
@@ -137,13 +154,13 @@ enum Change {
 
 /// Taken apart, so that a new field of the spec does not compile until someone has chosen what its change means.
 fn change(have: &EncoderSpec, want: &EncoderSpec) -> Change {
-    let EncoderSpec { id, name, width, height, framerate, video_bitrate_kbps, preset, zero_latency } = want;
+    let EncoderSpec { id, name, width, height, framerate, video_bitrate_kbps, preset, tuning } = want;
     let is_same_encoder = *id == have.id
         && *name == have.name
         && (*width, *height) == (have.width, have.height)
         && *framerate == have.framerate
         && *preset == have.preset
-        && *zero_latency == have.zero_latency;
+        && *tuning == have.tuning;
     match (is_same_encoder, *video_bitrate_kbps == have.video_bitrate_kbps) {
         (true, true) => Change::None,
         (true, false) => Change::Bitrate,

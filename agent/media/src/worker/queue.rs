@@ -54,6 +54,11 @@ impl<T> Shared<T> {
 }
 
 impl<T> Sender<T> {
+    /// Items waiting.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().items.len()
+    }
+
     /// Puts `item` in, waiting for room until `deadline`; a deadline in the past does not wait.
     pub(super) fn send_until(&self, item: T, deadline: Instant) -> Result<(), Refused<T>> {
         let mut state = self.0.lock();

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use ffmpeg_next::{Rational, frame};
 
 use crate::hex;
-use crate::protocol::{EncoderSpec, FromWorker, MediaUnit, WorkerReport};
+use crate::protocol::{EncoderProgress, EncoderSpec, FromWorker, MediaUnit, WorkerReport};
 
 use super::cadence::Cadence;
 use super::encoder::{EncodeError, PictureEncoder};
 use super::output::{EngineGone, Output};
+use super::progress::RungCounts;
 use super::queue::{self, Receiver, Refused, Sender};
 use super::{WorkerError, ffi};
 
@@ -57,6 +58,7 @@ pub(super) struct Rung {
     /// Lost its place for lack of room; takes no picture before its next grid picture.
     is_skipping: bool,
     skipped: u64,
+    counts: Arc<RungCounts>,
     /// What to say instead of `Ended`.
     last_words: Arc<OnceLock<String>>,
 }
@@ -70,7 +72,14 @@ impl Rung {
     ) -> Result<Self, WorkerError> {
         let (sender, receiver) = queue::bounded(QUEUE_PICTURES);
         let last_words = Arc::new(OnceLock::new());
-        let encoding = Encoding { spec: spec.clone(), frame_rate, surroundings, last_words: Arc::clone(&last_words) };
+        let counts = Arc::new(RungCounts::default());
+        let encoding = Encoding {
+            spec: spec.clone(),
+            frame_rate,
+            surroundings,
+            counts: Arc::clone(&counts),
+            last_words: Arc::clone(&last_words),
+        };
         let thread = super::spawn(&format!("rung-{}", spec.id), move || encoding.run(&receiver))?;
         let cadence = Cadence::new(spec.framerate);
         Ok(Self {
@@ -81,12 +90,18 @@ impl Rung {
             bitrate: None,
             is_skipping: false,
             skipped: 0,
+            counts,
             last_words,
         })
     }
 
     pub(super) const fn spec(&self) -> &EncoderSpec {
         &self.spec
+    }
+
+    /// What the rung did since the last call.
+    pub(super) fn progress(&self) -> EncoderProgress {
+        self.counts.take(self.spec.id, self.sender.len())
     }
 
     /// Takes a new bitrate along with the next grid picture.
@@ -103,7 +118,7 @@ impl Rung {
             return Ok(());
         }
         if self.is_skipping && !is_grid {
-            self.skipped += 1;
+            self.skip();
             return Ok(());
         }
         let bitrate = if is_grid { self.bitrate } else { None };
@@ -121,12 +136,17 @@ impl Rung {
             }
             Err(Refused::Full(_)) => {
                 self.is_skipping = true;
-                self.skipped += 1;
+                self.skip();
             }
             // It has said `Failed` itself; it stays here so that the same declaration does not start it again.
             Err(Refused::Closed) => self.thread.take().map_or(Ok(()), super::join)?,
         }
         Ok(())
+    }
+
+    fn skip(&mut self) {
+        self.skipped += 1;
+        self.counts.skipped();
     }
 
     /// Lets the thread encode what it has and say `Ended`.
@@ -164,6 +184,7 @@ struct Encoding {
     spec: EncoderSpec,
     frame_rate: Option<Rational>,
     surroundings: Surroundings,
+    counts: Arc<RungCounts>,
     last_words: Arc<OnceLock<String>>,
 }
 
@@ -216,12 +237,13 @@ impl Encoding {
             encoder.set_bitrate(kbps);
             self.surroundings.output.report(WorkerReport::BitrateChanged { id: self.spec.id, kbps })?;
         }
-        encoder.push(job.picture, job.is_grid)?;
+        self.counts.busy(|| encoder.push(job.picture, job.is_grid))?;
+        self.counts.encoded();
         self.send_encoded(encoder)
     }
 
     fn send_encoded(&self, encoder: &mut PictureEncoder) -> Result<(), Stop> {
-        while let Some(encoded) = encoder.next_encoded()? {
+        while let Some(encoded) = self.counts.busy(|| encoder.next_encoded())? {
             let super::encoder::Encoded { is_sync, dts, pts, data } = encoded;
             let unit = MediaUnit { track: self.spec.id, is_sync, dts, pts, data };
             self.surroundings.output.send(FromWorker::Video(unit))?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::hex;
-use crate::protocol::{FrameReader, MediaUnit, ToWorker, WorkerControl};
+use crate::protocol::{FrameReader, MediaUnit, ToWorker, WorkerControl, WorkerReport};
 
 use super::corrupt::Corruption;
 use super::ladder::{Declared, Dispatched, Ladder};
@@ -156,10 +156,17 @@ impl Session {
 
     fn decode(&mut self, unit: &MediaUnit) -> Result<(), Halt> {
         let Some(decoder) = self.decoder.as_mut() else { return Ok(()) };
-        if let Err(error) = decoder.push(unit) {
+        let began = Instant::now();
+        let pushed = decoder.push(unit);
+        self.ladder.decoding(began.elapsed());
+        if let Err(error) = pushed {
             self.note(&chain(&error))?;
         }
-        self.dispatch_decoded()
+        self.dispatch_decoded()?;
+        if let Some(progress) = self.ladder.progress(Instant::now()) {
+            self.output.hint(WorkerReport::Progress(progress))?;
+        }
+        Ok(())
     }
 
     fn flush_decoder(&mut self) -> Result<(), Halt> {
@@ -175,7 +182,10 @@ impl Session {
     fn dispatch_decoded(&mut self) -> Result<(), Halt> {
         for _ in 0..MOST_PICTURES_AT_ONCE {
             let Some(decoder) = self.decoder.as_mut() else { return Ok(()) };
-            match decoder.next_picture() {
+            let began = Instant::now();
+            let picture = decoder.next_picture();
+            self.ladder.decoding(began.elapsed());
+            match picture {
                 Ok(None) => return Ok(()),
                 Ok(Some(picture)) => match self.ladder.dispatch(&picture, decoder.frame_rate())? {
                     Dispatched::Encoded => {}

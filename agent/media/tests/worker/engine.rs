@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use nixcast_media::protocol::{
-    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, ToWorker, WorkerControl, WorkerReport,
+    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, ToWorker, Tuning, WorkerControl, WorkerReport,
 };
 use nixcast_media::{WorkerError, WorkerOptions, hex, run_worker_with};
 
@@ -18,6 +18,9 @@ use nixcast_media::{WorkerError, WorkerOptions, hex, run_worker_with};
 pub(crate) fn exact() -> WorkerOptions {
     WorkerOptions { encoder_threads: Some(1), patience: Duration::from_secs(3600) }
 }
+
+/// The preset's own look-ahead and B-pictures.
+pub(crate) const BEST: Tuning = Tuning { look_ahead: None, b_frames: None, frame_threads: Some(8) };
 
 pub(crate) fn spec(id: u32, height: u16, kbps: u32) -> EncoderSpec {
     EncoderSpec {
@@ -28,7 +31,7 @@ pub(crate) fn spec(id: u32, height: u16, kbps: u32) -> EncoderSpec {
         framerate: None,
         video_bitrate_kbps: kbps,
         preset: "ultrafast".to_owned(),
-        zero_latency: false,
+        tuning: BEST,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Rungs: each as declared, all on one grid, changed without touching the others.
 
 use nixcast_media::WorkerOptions;
-use nixcast_media::protocol::{EncoderSpec, MediaUnit, ToWorker, WorkerReport};
+use nixcast_media::protocol::{EncoderSpec, MediaUnit, ToWorker, Tuning, WorkerReport};
 
 use super::engine::{Answer, END, bitrate, exact, ladder, nal_units, play, spec};
 use super::source::Source;
 
 const IDR: u8 = 5;
+
+/// No delay at all.
+const SHORT: Tuning = Tuning { look_ahead: Some(0), b_frames: Some(0), frame_threads: None };
 
 /// The options x264 really ran with, as it writes them into its first picture.
 fn x264_options(answer: &Answer, track: u32) -> String {
@@ -37,7 +40,7 @@ fn each_rung_is_encoded_as_declared_on_one_grid() {
     let source = Source::test_picture("640x360", 30, 8);
     let full = EncoderSpec { preset: "veryfast".to_owned(), height: None, ..spec(1, 0, 900) };
     let slow = EncoderSpec { preset: "medium".to_owned(), framerate: Some(15), ..spec(2, 180, 200) };
-    let quick = EncoderSpec { width: Some(320), height: Some(240), zero_latency: true, ..spec(3, 0, 450) };
+    let quick = EncoderSpec { width: Some(320), height: Some(240), tuning: SHORT, ..spec(3, 0, 450) };
     let mut messages = vec![ladder(2000, &[full, slow, quick], None)];
     messages.extend(source.messages.clone());
     messages.push(END);

@@ -102,6 +102,7 @@ impl Show {
             }
             WorkerReport::Ended { id } => self.encoder_ended(EncoderId(id), stage),
             WorkerReport::Failed { id, message } => self.encoder_failed(EncoderId(id), message),
+            WorkerReport::Progress(progress) => self.progress = Some((Instant::now(), progress)),
             WorkerReport::Corrupt { message } => {
                 tracing::debug!(message, "the publisher's media is damaged");
             }

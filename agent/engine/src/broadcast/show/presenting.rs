@@ -133,6 +133,7 @@ impl Show {
                 dropped_units,
             }),
             pending: self.pending.keys().cloned().collect(),
+            encoding: self.encoding_facts(),
             conditions: self.conditions(dropped_units),
         }
     }

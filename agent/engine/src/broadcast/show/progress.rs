@@ -1,0 +1,96 @@
+//! How the encoding gets on, rung by rung, from the worker's newest report.
+
+use std::time::{Duration, Instant};
+
+use nixcast_media::protocol::EncoderProgress;
+
+use super::Show;
+
+/// A report older than this says nothing of now: the publisher is silent, or the worker is stuck.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// The newest second or so of encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EncodingFacts {
+    /// How far pictures were handed to the encoders on the time line, in seconds for each second on the clock.
+    pub(crate) pace: f64,
+    /// Most that a picture was late against the clock.
+    pub(crate) late: Duration,
+    /// CPU seconds of the worker for each second on the clock.
+    pub(crate) cpu: f64,
+    /// Share of the time spent waiting for the decoder, 0 to 1.
+    pub(crate) decoding: f64,
+    /// In the order of the ladder.
+    pub(crate) rungs: Vec<RungFacts>,
+}
+
+/// One encoded rung.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RungFacts {
+    pub(crate) name: String,
+    /// Pictures a second that were encoded, and that were lost because the rung was too slow.
+    pub(crate) encoded_rate: f64,
+    pub(crate) skipped_rate: f64,
+    /// Share of the time spent scaling and encoding, 0 to 1; near 1 means that it cannot keep up.
+    pub(crate) busy: f64,
+    /// What the encoder could do, in seconds of video for each second on the clock; none while nothing was encoded.
+    /// With frame threads it is what the busy time shows, which is more than the machine could keep up in the long run.
+    pub(crate) speed: Option<f64>,
+    /// Pictures waiting.
+    pub(crate) queued: u32,
+}
+
+impl Show {
+    /// How the encoding gets on; none without a worker, or when it has said nothing lately.
+    pub(in crate::broadcast) fn encoding_facts(&self) -> Option<EncodingFacts> {
+        let (at, progress) = self.progress.as_ref()?;
+        let now = Instant::now();
+        if self.worker.is_none() || now.duration_since(*at) > FRESH || progress.interval_ms == 0 {
+            return None;
+        }
+        let interval = f64::from(progress.interval_ms);
+        let rung = |order: &nixcast_core::ladder::EncoderOrder| {
+            let counted = progress.encoders.iter().find(|counted| counted.id == order.id.0)?;
+            Some(rung_facts(&order.rung, *counted, interval))
+        };
+        Some(EncodingFacts {
+            pace: f64::from(progress.media_ms) / interval,
+            late: Duration::from_millis(u64::from(progress.late_ms)),
+            cpu: f64::from(progress.cpu_ms) / interval,
+            decoding: (f64::from(progress.decode_ms) / interval).min(1.0),
+            rungs: self.orders.encoders.iter().filter_map(rung).collect(),
+        })
+    }
+}
+
+fn rung_facts(name: &str, counted: EncoderProgress, interval_ms: f64) -> RungFacts {
+    let EncoderProgress { id: _, encoded, skipped, busy_ms, queued } = counted;
+    let wanted = encoded + skipped;
+    let busy = (f64::from(busy_ms) / interval_ms).min(1.0);
+    let speed = (wanted > 0 && busy > 0.0).then(|| f64::from(encoded) / f64::from(wanted) / busy);
+    RungFacts {
+        name: name.to_owned(),
+        encoded_rate: f64::from(encoded) * 1000.0 / interval_ms,
+        skipped_rate: f64::from(skipped) * 1000.0 / interval_ms,
+        busy,
+        speed,
+        queued,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_is_what_the_busy_time_would_have_sufficed_for() {
+        let facts = |encoded, skipped, busy_ms| {
+            rung_facts("hd", EncoderProgress { id: 1, encoded, skipped, busy_ms, queued: 0 }, 1000.0)
+        };
+        assert_eq!(facts(30, 0, 250).speed, Some(4.0), "a quarter of the time for all of it");
+        assert_eq!(facts(24, 6, 1000).speed, Some(0.8), "four pictures of five in all of the time");
+        assert_eq!(facts(15, 15, 500).speed, Some(1.0), "it skipped to the next grid point although it had time again");
+        assert_eq!(facts(0, 0, 0).speed, None);
+        assert_eq!(facts(24, 6, 1000).skipped_rate, 6.0);
+    }
+}
