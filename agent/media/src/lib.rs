@@ -1,12 +1,16 @@
 //! The transcoding worker and the protocol the engine speaks with it.
 //!
 //! `protocol` is plain data and always built. The worker itself (feature `worker`) is the only code that names
-//! FFmpeg and the only code with `unsafe`; it opens no file and no socket but the one it inherits as standard input.
+//! FFmpeg; it opens no file and no socket but the one it inherits as standard input, and locks itself into a `sandbox`
+//! in which it could not. What little `unsafe` the project has is here.
 #![deny(unsafe_code)]
 
+pub mod allowance;
 pub mod hex;
 pub mod protocol;
 
+#[cfg(feature = "worker")]
+pub mod sandbox;
 #[cfg(feature = "worker")]
 mod worker;
 #[cfg(feature = "worker")]

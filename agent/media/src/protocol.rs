@@ -101,6 +101,8 @@ pub enum FromWorker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "report")]
 pub enum WorkerReport {
+    /// The first word of a worker: which layers of its sandbox could not be had, each with the reason.
+    Confined { missing: Vec<String> },
     /// Precedes the first unit of an encoder.
     #[serde(rename_all = "camelCase")]
     VideoStarted { id: u32, avcc_hex: String, width: u16, height: u16 },

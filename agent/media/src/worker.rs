@@ -27,10 +27,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::protocol::ProtocolError;
+use crate::sandbox::{self, Cell, Profile, SandboxError};
 
 /// Why the worker ended although the engine did not ask for it.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
+    #[error("could not lock the worker in")]
+    Sandbox(#[source] SandboxError),
     #[error("could not use the engine's socket")]
     Socket(#[source] io::Error),
     #[error("could not start the thread {name}")]
@@ -57,22 +60,29 @@ pub struct WorkerOptions {
     /// How far a rung or a slow reader may delay the time line before pictures are lost. A burst of input does not
     /// count: see `pace`.
     pub patience: Duration,
+    /// The sandbox that the process has entered, to be told to the engine.
+    pub cell: Option<Cell>,
 }
 
 impl Default for WorkerOptions {
     /// Half a second: below the shortest segment (1 s), so the other rungs' playlists never miss their time by it.
     fn default() -> Self {
-        Self { encoder_threads: None, patience: Duration::from_millis(500) }
+        Self { encoder_threads: None, patience: Duration::from_millis(500), cell: None }
     }
 }
 
-/// Serves the engine at the other end of standard input until it says `End` or is gone.
+/// Locks the process in, for good, and serves the engine at the other end of standard input until it says `End` or is
+/// gone. Called before the process has started a thread or opened a file, as it closes all but the standard three.
 ///
 /// # Errors
-/// Standard input is not a socket, or as for [`run_worker`].
+/// Standard input is not a socket, the process has threads already, or as for [`run_worker`].
 pub fn run_worker_on_stdin() -> Result<(), WorkerError> {
+    if let Err(error) = sandbox::close_inherited() {
+        tracing::debug!(%error, "descriptors that the engine did not mean to pass on stay open");
+    }
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
-    run_worker(UnixStream::from(stdin))
+    let cell = sandbox::enter(Profile::Software).map_err(WorkerError::Sandbox)?;
+    run_worker_with(UnixStream::from(stdin), &WorkerOptions { cell: Some(cell), ..WorkerOptions::default() })
 }
 
 /// Serves the engine at the other end of `socket` until it says `End` or is gone.

@@ -54,6 +54,8 @@ pub(super) struct Show {
     failures: BTreeMap<EncoderId, (String, String)>,
     /// The worker's newest report of how it gets on, and when it came.
     progress: Option<(Instant, Progress)>,
+    /// Layers of the sandbox that the worker had to do without.
+    unconfined: Vec<String>,
 }
 
 /// What makes a pending change take hold.
@@ -106,6 +108,7 @@ impl Show {
             pending: BTreeMap::new(),
             failures: BTreeMap::new(),
             progress: None,
+            unconfined: Vec::new(),
         };
         show.sound.want(show.orders.audio);
         show.present_ladder(stage);

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::hex;
 use crate::protocol::{FrameReader, MediaUnit, ToWorker, WorkerControl, WorkerReport};
+use crate::sandbox::Cell;
 
 use super::corrupt::Corruption;
 use super::ladder::{Declared, Dispatched, Ladder};
@@ -46,6 +47,11 @@ impl From<WorkerError> for Halt {
 /// Runs the worker on `socket` to its end.
 pub(super) fn run(socket: UnixStream, options: &WorkerOptions) -> Result<(), WorkerError> {
     let (output, writer) = Output::start(socket.try_clone().map_err(WorkerError::Socket)?)?;
+    if let Some(Cell { missing, .. }) = &options.cell {
+        let missing = missing.iter().map(|(layer, reason)| format!("{layer}: {reason}")).collect();
+        // The first message of all: there is room for it, and a writer to take it.
+        let _is_sent = output.report(WorkerReport::Confined { missing });
+    }
     let is_abandoned = Arc::new(AtomicBool::new(false));
     let mut session = Session::new(output, Arc::clone(&is_abandoned), options)?;
     let served = session.serve(&socket);

@@ -16,7 +16,7 @@ use nixcast_media::{WorkerError, WorkerOptions, hex, run_worker_with};
 
 /// Reproducible, and never short of time, however busy the machine.
 pub(crate) fn exact() -> WorkerOptions {
-    WorkerOptions { encoder_threads: Some(1), patience: Duration::from_secs(3600) }
+    WorkerOptions { encoder_threads: Some(1), patience: Duration::from_secs(3600), cell: None }
 }
 
 /// The preset's own look-ahead and B-pictures.

@@ -86,6 +86,7 @@ impl Show {
 
     pub(super) fn take_report(&mut self, report: WorkerReport, stage: &Stage) {
         match report {
+            WorkerReport::Confined { missing } => self.take_confinement(missing),
             WorkerReport::VideoStarted { id, avcc_hex, width, height } => {
                 let Some(avcc) = hex::decode(&avcc_hex) else { return };
                 let feed = Feed::Encoder(EncoderId(id));
@@ -107,6 +108,13 @@ impl Show {
                 tracing::debug!(message, "the publisher's media is damaged");
             }
         }
+    }
+
+    fn take_confinement(&mut self, missing: Vec<String>) {
+        if !missing.is_empty() && self.unconfined != missing {
+            tracing::warn!(missing = missing.join("; "), "the transcoder worker is not fully locked in");
+        }
+        self.unconfined = missing;
     }
 
     pub(super) fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {

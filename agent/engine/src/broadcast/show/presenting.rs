@@ -153,6 +153,13 @@ impl Show {
                 message: format!("the transcoder worker ended {} times soon after its start", self.quick_deaths),
             });
         }
+        if !self.unconfined.is_empty() {
+            let missing = self.unconfined.join("; ");
+            conditions.push(Condition {
+                kind: "WorkerSandboxWeak".to_owned(),
+                message: format!("the transcoder worker is not fully locked in: {missing}"),
+            });
+        }
         if dropped_units > 0 {
             conditions.push(Condition {
                 kind: "WorkerOverloaded".to_owned(),
