@@ -17,6 +17,7 @@ pub mod leaves;
 pub mod media;
 pub mod obs;
 pub mod open_page;
+pub mod players;
 pub mod playlist;
 pub mod process;
 pub mod publish;
