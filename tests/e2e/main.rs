@@ -17,6 +17,7 @@ mod live_change;
 mod monitoring;
 mod mutated;
 mod nix_run;
+mod overload;
 mod page_settings;
 mod pair;
 mod random_changes;

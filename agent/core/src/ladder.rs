@@ -62,6 +62,14 @@ pub struct Tuning {
     pub frame_threads: Option<u8>,
 }
 
+/// On what terms a ladder is encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    pub latency: LatencyLevel,
+    /// Rungs that are left out for now, because the machine cannot encode them all.
+    pub shed: &'a [String],
+}
+
 /// One encoder the worker should run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncoderOrder {
@@ -141,8 +149,10 @@ impl Ladder {
         self.audio = None;
     }
 
-    /// Orders for the declared `rungs` (any order; positions decide) at `latency`.
-    pub fn orders(&mut self, rungs: &BTreeMap<String, Rung>, latency: LatencyLevel) -> Orders {
+    /// Orders for the declared `rungs` (any order; positions decide). A rung that is left out keeps its say in the sound,
+    /// so that leaving it out does not interrupt that.
+    pub fn orders(&mut self, rungs: &BTreeMap<String, Rung>, terms: Terms<'_>) -> Orders {
+        let Terms { latency, shed } = terms;
         let mut ordered: Vec<&Rung> = rungs.values().collect();
         ordered.sort_by_key(|rung| (rung.position, &rung.name));
         let mut encoders = Vec::new();
@@ -150,6 +160,7 @@ impl Ladder {
         for rung in &ordered {
             match &rung.encode {
                 Encode::Passthrough => passthrough.push(rung.name.clone()),
+                Encode::Transcode { .. } if shed.contains(&rung.name) => {}
                 Encode::Transcode { width, height, framerate, video_bitrate_kbps, preset } => {
                     let want = EncoderOrder {
                         id: EncoderId(0),
@@ -208,6 +219,10 @@ mod tests {
         (name.to_owned(), Rung { name: name.to_owned(), position, audio_bitrate_kbps: 128, encode })
     }
 
+    fn level(level: u8) -> Terms<'static> {
+        Terms { latency: LatencyLevel::new(level), shed: &[] }
+    }
+
     fn source(position: u16) -> (String, Rung) {
         let rung = Rung { name: "source".to_owned(), position, audio_bitrate_kbps: 160, encode: Encode::Passthrough };
         (rung.name.clone(), rung)
@@ -216,7 +231,7 @@ mod tests {
     #[test]
     fn a_bitrate_change_keeps_the_encoder_and_leaves_the_others_alone() {
         let mut ladder = Ladder::default();
-        let level = LatencyLevel::new(2);
+        let level = level(2);
         let before = ladder.orders(&BTreeMap::from([rung("hd", 0, 2000), rung("sd", 1, 800)]), level);
         let after = ladder.orders(&BTreeMap::from([rung("hd", 0, 1500), rung("sd", 1, 800)]), level);
         assert_eq!(before.encoders[0].id, after.encoders[0].id);
@@ -229,31 +244,48 @@ mod tests {
     fn what_shapes_the_picture_takes_a_new_encoder() {
         let mut ladder = Ladder::default();
         let rungs = BTreeMap::from([rung("hd", 0, 2000)]);
-        let before = ladder.orders(&rungs, LatencyLevel::new(2));
-        let same_tuning = ladder.orders(&rungs, LatencyLevel::new(3));
+        let before = ladder.orders(&rungs, level(2));
+        let same_tuning = ladder.orders(&rungs, level(3));
         assert_eq!(before.encoders, same_tuning.encoders);
         let mut last = before.encoders[0].id;
-        for level in [1, 0] {
-            let other_tuning = ladder.orders(&rungs, LatencyLevel::new(level));
+        for number in [1, 0] {
+            let other_tuning = ladder.orders(&rungs, level(number));
             assert_ne!(last, other_tuning.encoders[0].id);
             last = other_tuning.encoders[0].id;
         }
     }
 
     #[test]
+    fn a_rung_that_is_left_out_keeps_its_sound_and_comes_back_with_a_new_encoder() {
+        let mut ladder = Ladder::default();
+        let mut rungs = BTreeMap::from([rung("hd", 0, 2000), rung("sd", 1, 800)]);
+        if let Some(hd) = rungs.get_mut("hd") {
+            hd.audio_bitrate_kbps = 192;
+        }
+        let before = ladder.orders(&rungs, level(2));
+        let shed = ["hd".to_owned()];
+        let without = ladder.orders(&rungs, Terms { shed: &shed, ..level(2) });
+        assert_eq!(without.encoders, before.encoders[1..]);
+        assert_eq!(without.audio, before.audio);
+        let after = ladder.orders(&rungs, level(2));
+        assert_eq!(after.encoders[1], before.encoders[1]);
+        assert!(after.encoders[0].id != before.encoders[0].id && after.encoders[0].rung == "hd");
+    }
+
+    #[test]
     fn a_lost_worker_starts_every_rung_anew() {
         let mut ladder = Ladder::default();
         let rungs = BTreeMap::from([rung("hd", 0, 2000), rung("sd", 1, 800)]);
-        let before = ladder.orders(&rungs, LatencyLevel::new(2));
+        let before = ladder.orders(&rungs, level(2));
         ladder.forget_encoders();
-        let after = ladder.orders(&rungs, LatencyLevel::new(2));
+        let after = ladder.orders(&rungs, level(2));
         assert!(after.encoders.iter().all(|order| before.encoders.iter().all(|old| old.id != order.id)));
     }
 
     #[test]
     fn one_passthrough_rung_makes_the_sound_pass_through() {
         let mut ladder = Ladder::default();
-        let level = LatencyLevel::new(2);
+        let level = level(2);
         let mixed = ladder.orders(&BTreeMap::from([source(0), rung("sd", 1, 800)]), level);
         assert_eq!(mixed.audio, AudioOrder::Passthrough);
         assert!(mixed.need_worker());

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod ladder;
 pub mod media;
 pub mod networks;
+pub mod overload;
 pub mod passwords;
 pub mod plan;
 pub mod rtmp;

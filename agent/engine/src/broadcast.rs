@@ -5,6 +5,7 @@
 //! keyframe), so the inbox drains as fast as media can be packaged.
 
 mod orders;
+mod overload;
 mod show;
 mod sound;
 mod track;

@@ -1,9 +1,11 @@
 //! One live broadcast: the publisher's session, the ladder's tracks, the worker, the presentation.
 
 mod encoding;
+mod load;
 mod presenting;
 mod progress;
 
+use load::LoadWatch;
 pub(crate) use progress::EncodingFacts;
 
 use std::collections::BTreeMap;
@@ -13,10 +15,11 @@ use nixcast_core::admission::{Admitted, Refusal};
 use nixcast_core::control::{ObjectId, Rung};
 use nixcast_core::hls::Presentation;
 use nixcast_core::ids::{EncoderId, SessionId};
-use nixcast_core::ladder::{AudioOrder, Ladder, Orders};
+use nixcast_core::ladder::{AudioOrder, Ladder, LatencyLevel, Orders, Terms};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
+use nixcast_schema::Overload;
 use tokio::sync::oneshot;
 
 use super::sound::Sound;
@@ -38,6 +41,8 @@ pub(super) struct Show {
     started_at_ms: i64,
     ladder: Ladder,
     orders: Orders,
+    wishes: Wishes,
+    /// What is declared, less what is left out for lack of time.
     rungs: BTreeMap<String, Rung>,
     source: Option<Source>,
     frame_rate: Option<f64>,
@@ -56,6 +61,34 @@ pub(super) struct Show {
     progress: Option<(Instant, Progress)>,
     /// Layers of the sandbox that the worker had to do without.
     unconfined: Vec<String>,
+    watch: LoadWatch,
+}
+
+/// What is declared of the picture.
+#[derive(Clone, Debug, PartialEq)]
+struct Wishes {
+    ladder: BTreeMap<String, Rung>,
+    latency: LatencyLevel,
+    when_overloaded: Overload,
+}
+
+impl Wishes {
+    fn of(declared: &Declared) -> Self {
+        Self {
+            ladder: declared.ladder.clone(),
+            latency: declared.latency(),
+            when_overloaded: declared.when_overloaded.unwrap_or_default(),
+        }
+    }
+}
+
+/// Why there are new orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The settings changed, so the operator is told what still waits.
+    Declared,
+    /// The machine has less time than the ladder needs, or enough again.
+    Load,
 }
 
 /// What makes a pending change take hold.
@@ -86,14 +119,16 @@ impl Show {
         stage.store.clear();
         stage.replace(Some(Presentation::new(id.clone(), started_at_ms, latency)));
         let mut ladder = Ladder::default();
-        let orders = ladder.orders(&declared.ladder, latency);
+        let wishes = Wishes::of(declared);
+        let orders = ladder.orders(&wishes.ladder, Terms { latency, shed: &[] });
         let mut show = Self {
             id,
             publisher,
             started_at_ms,
             ladder,
             orders,
-            rungs: declared.ladder.clone(),
+            rungs: wishes.ladder.clone(),
+            wishes,
             source: None,
             frame_rate: None,
             tracks: BTreeMap::new(),
@@ -109,6 +144,7 @@ impl Show {
             failures: BTreeMap::new(),
             progress: None,
             unconfined: Vec::new(),
+            watch: LoadWatch::new(Instant::now()),
         };
         show.sound.want(show.orders.audio);
         show.present_ladder(stage);
@@ -197,9 +233,18 @@ impl Show {
     /// Brings the broadcast to newly declared settings: at once where nothing is on air, at the next grid point where
     /// pictures are being encoded.
     pub(super) fn take_settings(&mut self, declared: &Declared, stage: &Stage) {
-        let latency = declared.latency();
-        let orders = self.ladder.orders(&declared.ladder, latency);
-        if orders == self.orders && declared.ladder == self.rungs {
+        self.wishes = Wishes::of(declared);
+        self.declare_load();
+        self.follow_wishes(Why::Declared, stage);
+    }
+
+    /// Gives new orders for what is wished and fits.
+    fn follow_wishes(&mut self, why: Why, stage: &Stage) {
+        let latency = self.wishes.latency;
+        let orders = self.next_orders();
+        let mut rungs = self.wishes.ladder.clone();
+        rungs.retain(|name, _| !self.watch.guard.shed().contains(name));
+        if orders == self.orders && rungs == self.rungs {
             return;
         }
         if latency != self.orders.latency {
@@ -210,10 +255,15 @@ impl Show {
                 self.pending.insert(ObjectId::Latency, Awaiting::NextSegment);
             }
         }
-        self.note_pending(&orders);
+        if why == Why::Declared {
+            self.note_pending(&orders);
+        }
         self.failures.retain(|id, _| orders.encoders.iter().any(|order| order.id == *id));
-        self.rungs = declared.ladder.clone();
+        self.rungs = rungs;
         self.orders = orders;
+        // Nothing waits for a rung that is left out.
+        let shed = self.watch.guard.shed();
+        self.pending.retain(|object, _| !matches!(object, ObjectId::Rung(name) if shed.contains(name)));
         self.sound.want(self.orders.audio);
         self.follow_orders();
         if self.source.is_some() {
@@ -221,6 +271,11 @@ impl Show {
         }
         self.forget_finished(stage);
         self.present_ladder(stage);
+    }
+
+    fn next_orders(&mut self) -> Orders {
+        let terms = Terms { latency: self.wishes.latency, shed: self.watch.guard.shed() };
+        self.ladder.orders(&self.wishes.ladder, terms)
     }
 
     /// Writes down what each changed rung waits for. Without pictures nothing is on air, and nothing waits.
@@ -271,6 +326,7 @@ impl Show {
     pub(super) fn tidy(&mut self, stage: &Stage) {
         self.restart_if_due();
         self.forgive_deaths();
+        self.watch_silence(stage);
         let expired = stage.with(|presentation| presentation.expired(unix_millis())).unwrap_or_default();
         stage.store.free(&expired);
     }

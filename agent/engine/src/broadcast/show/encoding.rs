@@ -103,7 +103,7 @@ impl Show {
             }
             WorkerReport::Ended { id } => self.encoder_ended(EncoderId(id), stage),
             WorkerReport::Failed { id, message } => self.encoder_failed(EncoderId(id), message),
-            WorkerReport::Progress(progress) => self.progress = Some((Instant::now(), progress)),
+            WorkerReport::Progress(progress) => self.take_progress(progress, stage),
             WorkerReport::Corrupt { message } => {
                 tracing::debug!(message, "the publisher's media is damaged");
             }
@@ -174,7 +174,7 @@ impl Show {
         tracing::warn!(session = %self.session(), how, deaths = self.quick_deaths, "transcoder worker lost");
         self.failures.clear();
         self.ladder.forget_encoders();
-        self.orders = self.ladder.orders(&self.rungs, self.orders.latency);
+        self.orders = self.next_orders();
         self.sound.want(self.orders.audio);
         self.follow_orders();
         self.pause_worker();

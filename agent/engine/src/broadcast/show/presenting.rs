@@ -119,7 +119,6 @@ impl Show {
             .with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect())
             .unwrap_or_default();
         let (width, height) = self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
-        let dropped_units = self.dropped_units + self.worker.as_ref().map_or(0, |worker| worker.dropped_units);
         ChannelFacts {
             broadcast: Some(BroadcastFacts {
                 channel: self.publisher.admitted.channel.to_string(),
@@ -130,15 +129,15 @@ impl Show {
                 height,
                 variants,
                 worker_pid: self.worker.as_ref().map(|worker| worker.pid),
-                dropped_units,
+                dropped_units: self.dropped_units(),
             }),
             pending: self.pending.keys().cloned().collect(),
             encoding: self.encoding_facts(),
-            conditions: self.conditions(dropped_units),
+            conditions: self.conditions(),
         }
     }
 
-    pub(super) fn conditions(&self, dropped_units: u64) -> Vec<Condition> {
+    pub(super) fn conditions(&self) -> Vec<Condition> {
         let mut conditions: Vec<Condition> = self
             .failures
             .values()
@@ -160,12 +159,7 @@ impl Show {
                 message: format!("the transcoder worker is not fully locked in: {missing}"),
             });
         }
-        if dropped_units > 0 {
-            conditions.push(Condition {
-                kind: "WorkerOverloaded".to_owned(),
-                message: format!("{dropped_units} units were dropped because encoding is slower than the stream"),
-            });
-        }
+        conditions.extend(self.load_conditions());
         conditions
     }
 }
