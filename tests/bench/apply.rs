@@ -51,6 +51,7 @@ fn pair(what: &str, took: &[f64], most: f64) -> [Row; 2] {
         ours: percentile(took, percent),
         theirs: None,
         unit: "ms",
+        spread: "-".to_owned(),
         aim: Aim::AtMost(most),
     })
 }
