@@ -40,7 +40,7 @@ pub(crate) fn measure() -> Vec<Row> {
     let mut readings: Vec<(f64, [f64; 3])> = Vec::new();
     while began.elapsed() < length {
         let now = pids.map(|pid| process::resident_bytes(pid) as f64 / 1_048_576.0);
-        if readings.len() % 10 == 0 {
+        if readings.len().is_multiple_of(10) {
             let minutes = began.elapsed().as_secs() / 60;
             eprintln!("  after {minutes} min: engine {:.1}, agent {:.1}, worker {:.1} MiB", now[0], now[1], now[2]);
         }
