@@ -10,6 +10,7 @@ use std::time::Duration;
 use nixcast_core::admission::Refusal;
 use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
+use nixcast_core::lifecycle::Departure;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
+use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish, Pulse, Welcome};
 use crate::counts;
 use crate::tasks::{self, chain};
 
@@ -74,6 +75,16 @@ enum Ended {
     Closing(#[from] ChannelClosed),
 }
 
+impl Ended {
+    /// OBS and ffmpeg unpublish when they are told to stop; whatever else ends a connection was not meant to.
+    fn departure(&self) -> Departure {
+        match self {
+            Self::Unpublished => Departure::Orderly,
+            _ => Departure::Lost,
+        }
+    }
+}
+
 impl Ingest {
     pub(crate) fn new(channel: ChannelHandle) -> Self {
         Self { channel, next_session: Arc::new(AtomicU64::new(1)) }
@@ -89,6 +100,7 @@ impl Ingest {
             stream,
             rtmp: Session::new(Limits::default()),
             media: media::MediaReader::default(),
+            pulse: Pulse::new(),
             end: Some(end),
             is_admitted: false,
         };
@@ -105,6 +117,7 @@ struct Connection {
     stream: TcpStream,
     rtmp: Session,
     media: media::MediaReader,
+    pulse: Pulse,
     /// Handed to the channel at `publish`.
     end: Option<oneshot::Sender<Refusal>>,
     is_admitted: bool,
@@ -117,7 +130,7 @@ impl Connection {
             Err(ended) => ended,
         };
         if self.is_admitted {
-            self.channel.gone(self.id).await;
+            self.channel.gone(self.id, ended.departure()).await;
         }
         self.part(&ended).await;
         match (&ended, self.is_admitted) {
@@ -152,6 +165,7 @@ impl Connection {
             if read == 0 {
                 return Err(Ended::Closed);
             }
+            self.pulse.beat();
             counts::INGEST_BYTES.add(u64::try_from(read).unwrap_or(0));
             let may_hold_key = self.rtmp.stage() != Stage::Publishing;
             let received = self.rtmp.receive(&buffer[..read]);
@@ -209,10 +223,12 @@ impl Connection {
         // The protocol session lets a connection ask once.
         let Some(end) = self.end.take() else { return Err(Ended::Unpublished) };
         let (reply, decided) = oneshot::channel();
-        self.channel.publish(Publish { session: self.id, app, key, end, reply }).await?;
+        let pulse = self.pulse.clone();
+        self.channel.publish(Publish { session: self.id, app, key, pulse, end, reply }).await?;
         match decided.await.map_err(|_closed| ChannelClosed)? {
-            Ok(()) => {
+            Ok(Welcome { starts_at_90k }) => {
                 self.is_admitted = true;
+                self.media.start_at(starts_at_90k);
                 self.rtmp.accept_publish();
                 Ok(())
             }
