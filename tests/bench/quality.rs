@@ -11,17 +11,17 @@ use std::process::Command;
 
 use nixcast_schema::Variant;
 use nixcast_tests::clip::Clip;
-use nixcast_tests::playlist;
 use nixcast_tests::process::{self, Process};
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::Scene;
 use nixcast_tests::watcher::LiveWatcher;
+use nixcast_tests::{media, playlist};
 
 use crate::ladder::{GRID, cpu_per_second, variants};
 use crate::table::{Aim, Row};
 
-/// Width, height and kbit/s of the picture.
-const RUNGS: [(u16, u16, u32); 3] = [(854, 480, 1000), (1280, 720, 2500), (1920, 1080, 4500)];
+/// Height and kbit/s of the picture.
+const RUNGS: [(u16, u32); 3] = [(480, 1000), (720, 2500), (1080, 4500)];
 /// Of real time.
 const SPEED: f64 = 0.5;
 /// Pictures compared.
@@ -49,7 +49,7 @@ pub(crate) fn measure() -> Vec<Row> {
     let cpu: Vec<(f64, f64)> = rounds.iter().map(|(ours, theirs)| (ours.cpu, theirs.cpu)).collect();
     let what = "CPU of our default 480p/720p/1080p ladder, per second of media".to_owned();
     let mut rows = vec![Row::of_pairs(what, "Owncast's command", &cpu, "s", Aim::Ratio(1.0))];
-    for (index, (_, height, _)) in RUNGS.iter().enumerate() {
+    for (index, (height, _)) in RUNGS.iter().enumerate() {
         let pairs: Vec<(f64, f64)> =
             rounds.iter().map(|(ours, theirs)| (ours.rungs[index].0, theirs.rungs[index].0)).collect();
         let kbps = |outcome: &Outcome| outcome.rungs[index].1;
@@ -64,7 +64,7 @@ fn nixcast() -> Outcome {
     let mut scene = Scene::with_key();
     scene.settings.video.latency_level = 2;
     let preset = Variant::named("default").preset;
-    scene.settings.video.variants = variants(&RUNGS.map(|(_, height, kbps)| (height, kbps)), preset);
+    scene.settings.video.variants = variants(&RUNGS, preset);
     let server = scene.start();
     let _publisher = Publisher::copy_at(&server.target("main"), &Clip::FULL_HD, SPEED);
     server.wait_live();
@@ -77,7 +77,7 @@ fn nixcast() -> Outcome {
     let cpu = || server.pids().into_iter().map(process::cpu_seconds).sum::<f64>();
     let cpu = cpu_per_second(1, newest, cpu);
     let story = watcher.finish();
-    let rungs = RUNGS.map(|(width, height, _)| judge(&story.last_run_file(&path(height)), width, height)).into();
+    let rungs = RUNGS.map(|(height, _)| judge(&story.last_run_file(&path(height)))).into();
     Outcome { cpu, rungs }
 }
 
@@ -90,10 +90,7 @@ fn owncast() -> Outcome {
     };
     let cpu = cpu_per_second(1, newest, || process::cpu_seconds(process.id()));
     drop(process);
-    let rungs = (0..RUNGS.len()).map(|index| {
-        let (width, height, _) = RUNGS[index];
-        judge(&joined(&folder.path().join(index.to_string())), width, height)
-    });
+    let rungs = (0..RUNGS.len()).map(|index| judge(&joined(&folder.path().join(index.to_string()))));
     Outcome { cpu, rungs: rungs.collect() }
 }
 
@@ -104,7 +101,7 @@ fn owncast_command(folder: &Path) -> Command {
     command.args(["-stream_loop", "-1", "-fflags", "+genpts", "-flags", "+cgop", "-i"]).arg(Clip::FULL_HD.file());
     let gop = (30 * GRID).to_string();
     let mut map = Vec::new();
-    for (index, (_, height, kbps)) in RUNGS.iter().enumerate() {
+    for (index, (height, kbps)) in RUNGS.iter().enumerate() {
         let most = format!("{}k", kbps * 108 / 100);
         let of = |option: &str| format!("{option}:v:{index}");
         command.args(["-map", "v:0", &of("-c"), "libx264", &of("-b"), &format!("{kbps}k"), &of("-maxrate"), &most]);
@@ -138,7 +135,9 @@ fn joined(folder: &Path) -> PathBuf {
 }
 
 /// SSIM in dB against the clip, and kbit/s, over the first pictures of `file`.
-fn judge(file: &Path, width: u16, height: u16) -> (f64, f64) {
+fn judge(file: &Path) -> (f64, f64) {
+    let stream = media::stream(file);
+    let (width, height) = (&stream["width"], &stream["height"]);
     let filter = format!(
         "[0:v]trim=end_frame={PICTURES},setpts=N/30/TB[a];\
          [1:v]trim=end_frame={PICTURES},scale={width}:{height}:flags=lanczos,setpts=N/30/TB[b];[a][b]ssim"
