@@ -13,20 +13,19 @@
     then a.name < b.name
     else a.order < b.order;
 
+  rendered = file:
+    if file == null
+    then null
+    else renderFile file;
+
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
     inherit (cfg) publicUrl http rtmp admin broadcast metrics reconcile;
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
-    instance =
-      cfg.instance
-      // {
-        logo =
-          if cfg.instance.logo == null
-          then null
-          else renderFile cfg.instance.logo;
-      };
+    rtmps = cfg.rtmps // {certificateFile = rendered cfg.rtmps.certificateFile;};
+    instance = cfg.instance // {logo = rendered cfg.instance.logo;};
     video = cfg.video // {variants = lib.sort byOrder (lib.attrValues cfg.video.variants);};
   };
 
@@ -74,7 +73,52 @@
   inherit (import ./addresses.nix {inherit lib;}) isAny isLoopback;
   # Also "::1" and "::1/128".
   isOwnNetwork = network: isLoopback (lib.head (lib.splitString "/" network));
-  addressesOverlap = cfg.http.address == cfg.rtmp.address || isAny cfg.http.address || isAny cfg.rtmp.address;
+
+  # Each listener with those before it. One that is off clashes with nothing.
+  clash = {
+    name,
+    other,
+    what,
+  }: let
+    one = cfg.${name};
+    taken = cfg.${other};
+    overlap = one.address == taken.address || isAny one.address || isAny taken.address;
+  in {
+    assertion = !((one.enable or true) && overlap && one.port == taken.port);
+    message =
+      "${option [name "port"]}: port ${toString one.port} is also the port of ${what}; "
+      + "choose another ${name}.port or ${other}.port, or addresses that do not overlap";
+  };
+  portClashes = map clash [
+    {
+      name = "rtmp";
+      other = "http";
+      what = "the page";
+    }
+    {
+      name = "rtmps";
+      other = "http";
+      what = "the page";
+    }
+    {
+      name = "rtmps";
+      other = "rtmp";
+      what = "plain RTMP";
+    }
+  ];
+
+  rtmpsFiles =
+    lib.mapAttrsToList
+    (file: what: {
+      assertion = !(cfg.rtmps.enable && cfg.rtmps.${file} == null);
+      message =
+        "${option ["rtmps" file]}: is null, so publishers with TLS cannot be served: there is no ${what}; "
+        + "name the file of the ${what}, or turn rtmps.enable off";
+    })
+    {
+      certificateFile = "certificate";
+      keyFile = "private key";
+    };
 in {
   options.services.nixcast.settingsDocument = lib.mkOption {
     type = lib.types.raw;
@@ -93,13 +137,9 @@ in {
             "${option ["video" "variants"]}: no variant is enabled, so there is nothing to watch; "
             + "enable at least one";
         }
-        {
-          assertion = !(addressesOverlap && cfg.http.port == cfg.rtmp.port);
-          message =
-            "${option ["rtmp" "port"]}: port ${toString cfg.rtmp.port} is also the port of the page; "
-            + "choose another rtmp.port or http.port, or addresses that do not overlap";
-        }
       ]
+      ++ portClashes
+      ++ rtmpsFiles
       ++ passthroughProblems
       ++ barePublicUrl
       ++ silentWebhooks

@@ -134,7 +134,9 @@ in {
 
       networking.firewall.allowedTCPPorts =
         lib.optionals cfg.openFirewall
-        ([cfg.rtmp.port] ++ lib.optional (!isLoopback cfg.http.address) cfg.http.port);
+        ([cfg.rtmp.port]
+          ++ lib.optional cfg.rtmps.enable cfg.rtmps.port
+          ++ lib.optional (!isLoopback cfg.http.address) cfg.http.port);
 
       systemd.services.nixcast-engine =
         common

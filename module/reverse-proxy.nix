@@ -71,7 +71,7 @@ in {
       services.nixcast.publicUrl =
         lib.mkIf (proxy.type != null && proxy.domain != null) (lib.mkDefault "https://${proxy.domain}");
 
-      assertions = lib.mkIf (cfg.enable && proxy.type != null) [
+      assertions = lib.mkIf (cfg.enable && proxy.type != null) ([
         {
           assertion = proxy.domain != null;
           message =
@@ -84,19 +84,30 @@ in {
             "${option ["http" "address"]}: the page is served on ${address} alone, past ${proxy.type}; leave "
             + "it at 127.0.0.1, where ${proxy.type} on this machine reaches it";
         }
+      ]
+      ++ map ({
+        name,
+        instead,
+      }: {
+        assertion = !((cfg.${name}.enable or true) && lib.elem cfg.${name}.port [80 443]);
+        message =
+          "${option [name "port"]}: port ${toString cfg.${name}.port} is the web server's as soon as "
+          + "${option ["reverseProxy" "type"]} is set; choose another one, such as ${toString instead}";
+      })
+      [
         {
-          assertion = !lib.elem cfg.http.port [80 443];
-          message =
-            "${option ["http" "port"]}: port ${toString cfg.http.port} is the web server's as soon as "
-            + "${option ["reverseProxy" "type"]} is set; choose another one, such as 8080";
+          name = "http";
+          instead = 8080;
         }
         {
-          assertion = !lib.elem cfg.rtmp.port [80 443];
-          message =
-            "${option ["rtmp" "port"]}: port ${toString cfg.rtmp.port} is the web server's as soon as "
-            + "${option ["reverseProxy" "type"]} is set; choose another one, such as 1935";
+          name = "rtmp";
+          instead = 1935;
         }
-      ];
+        {
+          name = "rtmps";
+          instead = 1936;
+        }
+      ]);
 
       warnings =
         lib.optional (cfg.enable && proxy.type != null && isAny)

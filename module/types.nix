@@ -157,7 +157,8 @@ in rec {
       };
     };
 
-  pictureFile =
+  # A path literal is copied to the store, where everyone can read it.
+  publicFile =
     types.path
     // {
       facts = {

@@ -9,6 +9,7 @@
     ./public-url.nix
     ./reconcile.nix
     ./rtmp.nix
+    ./rtmps.nix
     ./service.nix
     ./stream-keys.nix
     ./video.nix

@@ -77,7 +77,7 @@ in {
     };
 
     logo = lib.mkOption {
-      type = types.nullOr types.pictureFile;
+      type = types.nullOr types.publicFile;
       default = null;
       example = lib.literalExpression "./logo.svg";
       description = ''

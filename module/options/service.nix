@@ -14,7 +14,8 @@ in {
       default = false;
       example = true;
       description = ''
-        Whether to open {option}`services.nixcast.rtmp.port` in the firewall, and
+        Whether to open {option}`services.nixcast.rtmp.port` in the firewall, with
+        {option}`services.nixcast.rtmps.enable` {option}`services.nixcast.rtmps.port` too, and
         {option}`services.nixcast.http.port` as well unless the page is only served to this machine. With a
         {option}`services.nixcast.reverseProxy.type` the ports 80 and 443 are opened, too.
       '';

@@ -16,6 +16,7 @@ use crate::problem::Found;
 pub(crate) fn cross_check(document: &Value, found: &mut Found) {
     let root = Path::default();
     listeners(document, &root, found);
+    rtmps(&document["rtmps"], &root.name("rtmps"), found);
     stream_keys(&document["streamKeys"], &root.name("streamKeys"), found);
     instance(&document["instance"], &root.name("instance"), found);
     public_url(&document["publicUrl"], &root.name("publicUrl"), found);
@@ -24,18 +25,43 @@ pub(crate) fn cross_check(document: &Value, found: &mut Found) {
 }
 
 /// Two listeners on one port clash if their addresses overlap; "::" and "0.0.0.0" overlap with every address, since
-/// an IPv6 wildcard listener also takes IPv4 connections.
+/// an IPv6 wildcard listener also takes IPv4 connections. One that is off clashes with nothing.
 fn listeners(document: &Value, root: &Path, found: &mut Found) {
     let listener =
         |section: &Value| Some((section["address"].as_str()?.parse::<IpAddr>().ok()?, section["port"].as_u64()?));
-    let (Some(http), Some(rtmp)) = (listener(&document["http"]), listener(&document["rtmp"])) else { return };
-    let overlap = http.0.to_canonical() == rtmp.0.to_canonical() || http.0.is_unspecified() || rtmp.0.is_unspecified();
-    if overlap && http.1 == rtmp.1 {
-        found.add(
-            &root.name("rtmp").name("port"),
-            format!("port {} is also the port of the page", rtmp.1),
-            "choose another rtmp.port or http.port, or addresses that do not overlap",
-        );
+    let mut taken: Vec<(&str, &str, IpAddr, u64)> = Vec::new();
+    for (section, what) in [("http", "the page"), ("rtmp", "plain RTMP"), ("rtmps", "RTMPS")] {
+        if section == "rtmps" && document[section]["enable"] != true {
+            continue;
+        }
+        let Some((address, port)) = listener(&document[section]) else { continue };
+        let overlap = |other: &IpAddr| {
+            other.to_canonical() == address.to_canonical() || other.is_unspecified() || address.is_unspecified()
+        };
+        if let Some((other, owner, ..)) = taken.iter().find(|(_, _, other, owned)| *owned == port && overlap(other)) {
+            found.add(
+                &root.name(section).name("port"),
+                format!("port {port} is also the port of {owner}"),
+                format!("choose another {section}.port or {other}.port, or addresses that do not overlap"),
+            );
+        }
+        taken.push((section, what, address, port));
+    }
+}
+
+/// TLS needs both files.
+fn rtmps(rtmps: &Value, at: &Path, found: &mut Found) {
+    if rtmps["enable"] != true {
+        return;
+    }
+    for (option, what) in [("certificateFile", "certificate"), ("keyFile", "private key")] {
+        if rtmps[option].is_null() && rtmps.get(option).is_some() {
+            found.add(
+                &at.name(option),
+                format!("is null, so publishers with TLS cannot be served: there is no {what}"),
+                format!("name the file of the {what}, or turn rtmps.enable off"),
+            );
+        }
     }
 }
 

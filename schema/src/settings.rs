@@ -16,7 +16,8 @@ pub enum Effect {
     Segment,
     /// Takes hold for the publisher concerned at once.
     Session,
-    /// The new listener is up before the old one closes; connections on the old one live on.
+    /// Who connects from now on finds the new address or certificate, without a moment in which nobody listens;
+    /// connections made before live on.
     Rebind,
 }
 
@@ -35,6 +36,8 @@ pub struct Settings {
     pub http: Http,
     /// Where publishers connect.
     pub rtmp: Rtmp,
+    /// Where publishers connect with TLS.
+    pub rtmps: Rtmps,
     /// Who may publish, ordered by name.
     pub stream_keys: Vec<StreamKey>,
     /// Who may read what viewers may not.
@@ -85,6 +88,30 @@ pub struct Rtmp {
     /// TCP port for publishers, 1 to 65535. 1935 is what OBS assumes.
     #[schemars(range(min = 1, max = 65535), extend("x-effect" = "rebind"))]
     pub port: u16,
+}
+
+/// Where publishers connect with TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rtmps {
+    /// Whether publishers may connect with TLS (RTMPS), beside plain RTMP.
+    #[schemars(extend("x-effect" = "rebind"))]
+    pub enable: bool,
+    /// IP address to listen on for publishers with TLS. "::" means every address of the machine.
+    #[schemars(extend("x-effect" = "rebind", "format" = "ip"))]
+    pub address: String,
+    /// TCP port for publishers with TLS, 1 to 65535. Encoders have no usual one but 443, so it is entered with the
+    /// address: "rtmps://host:1936/live".
+    #[schemars(range(min = 1, max = 65535), extend("x-effect" = "rebind"))]
+    pub port: u16,
+    /// Absolute path of the certificate and its chain (PEM, at most 64 KiB), which may lie in the Nix store; null: none,
+    /// which excludes "enable".
+    #[schemars(extend("x-effect" = "rebind", "format" = "absolute-path"))]
+    pub certificate_file: Option<String>,
+    /// Absolute path, outside the Nix store, of the certificate's private key (PEM without passphrase, at most
+    /// 16 KiB); null: none, which excludes "enable".
+    #[schemars(extend("x-effect" = "rebind", "format" = "secret-path"))]
+    pub key_file: Option<String>,
 }
 
 /// One credential that lets a publisher go live.
@@ -471,6 +498,13 @@ impl Default for Settings {
             public_url: None,
             http: Http { address: "127.0.0.1".to_owned(), port: 8080, trusted_proxies: Network::loopback() },
             rtmp: Rtmp { address: "::".to_owned(), port: 1935 },
+            rtmps: Rtmps {
+                enable: false,
+                address: "::".to_owned(),
+                port: 1936,
+                certificate_file: None,
+                key_file: None,
+            },
             stream_keys: Vec::new(),
             admin: Admin { user: "admin".to_owned(), password_file: None },
             instance: Instance::default(),

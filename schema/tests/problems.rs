@@ -91,6 +91,30 @@ fn listeners_may_share_a_port_only_on_addresses_that_do_not_overlap() {
 }
 
 #[test]
+fn a_listener_with_tls_has_its_files_and_a_port_of_its_own() {
+    let files = [("/rtmps/certificateFile", json!("/srv/chain.pem")), ("/rtmps/keyFile", json!("/srv/key.pem"))];
+    let on = ("/rtmps/enable", json!(true));
+    check(&[], &[]);
+    check(&[files[0].clone(), files[1].clone(), on.clone()], &[]);
+    check(
+        std::slice::from_ref(&on),
+        &[
+            "services.nixcast.rtmps.certificateFile: is null, so publishers with TLS cannot be served: there is no certificate",
+            "services.nixcast.rtmps.keyFile: is null, so publishers with TLS cannot be served: there is no private key",
+        ],
+    );
+    for (port, owner) in [(8080, "the page"), (1935, "plain RTMP")] {
+        let port_of_both = ("/rtmps/port", json!(port));
+        check(
+            &[files[0].clone(), files[1].clone(), on.clone(), port_of_both.clone()],
+            &[&format!("services.nixcast.rtmps.port: port {port} is also the port of {owner}")],
+        );
+        // While it is off it listens nowhere.
+        check(&[port_of_both], &[]);
+    }
+}
+
+#[test]
 fn the_ladder_offers_something_once() {
     let rung = |name: &str, enable: bool, passthrough: bool| {
         json!({"name": name, "enable": enable, "passthrough": passthrough, "videoBitrateKbps": 1000,

@@ -37,7 +37,6 @@ pub(crate) fn memory() -> Vec<Row> {
                 ours: process::resident_bytes(pid) as f64 / 1_048_576.0,
                 theirs: None,
                 unit: "MiB",
-                spread: "-".to_owned(),
                 aim: Aim::AtMost(most),
             }
         })
@@ -51,7 +50,6 @@ pub(crate) fn start() -> Vec<Row> {
         ours: median(&took),
         theirs: None,
         unit: "ms",
-        spread: "-".to_owned(),
         aim: Aim::AtMost(500.0),
     }]
 }

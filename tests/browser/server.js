@@ -54,6 +54,7 @@ function settings(ports, streamKey) {
     publicUrl: null,
     http: { address: '127.0.0.1', port: ports[0], trustedProxies: [] },
     rtmp: { address: '127.0.0.1', port: ports[1] },
+    rtmps: { enable: false, address: '127.0.0.1', port: 1936, certificateFile: null, keyFile: null },
     streamKeys: [streamKey],
     admin: { user: 'admin', passwordFile: null },
     instance: {

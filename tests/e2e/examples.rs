@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nixcast_schema::Settings;
+use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::playlist;
 use nixcast_tests::publish::Publisher;
@@ -53,8 +54,11 @@ fn start(example: &Path) -> Nixcast {
         own.enable = key.enable;
         own.expires.clone_from(&key.expires);
     }
+    if declared.rtmps.enable {
+        scene.declare_rtmps(&Authority::new().issue(KeyKind::Pkcs8));
+    }
     let own = scene.settings;
-    scene.settings = Settings { stream_keys: own.stream_keys, rtmp: own.rtmp, ..declared };
+    scene.settings = Settings { stream_keys: own.stream_keys, rtmp: own.rtmp, rtmps: own.rtmps, ..declared };
     own.http.address.clone_into(&mut scene.settings.http.address);
     scene.settings.http.port = own.http.port;
     if scene.settings.admin.password_file.is_some() {

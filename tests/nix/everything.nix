@@ -33,6 +33,13 @@
       address = "192.0.2.10";
       port = 11935;
     };
+    rtmps = {
+      enable = true;
+      address = "192.0.2.11";
+      port = 443;
+      certificateFile = "/var/lib/acme/stage.example/fullchain.pem";
+      keyFile = "/var/lib/acme/stage.example/key.pem";
+    };
     streamKeys = {
       main = {
         keyFile = "/run/secrets/main";

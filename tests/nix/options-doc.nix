@@ -21,7 +21,7 @@
     }
     {
       title = "Where to connect";
-      names = ["publicUrl" "http" "rtmp"];
+      names = ["publicUrl" "http" "rtmp" "rtmps"];
     }
     {
       title = "Who may publish";
@@ -80,7 +80,7 @@
     live = "at once; open pages follow";
     segment = "at the next segment boundary of the running broadcast";
     session = "at once, for the session concerned";
-    rebind = "at once; the new listener is up before the old one closes, connections stay";
+    rebind = "at once, for whoever connects from then on; connections made before stay";
     host = "with the switch; the running server is not touched";
     start = "with the switch, which starts or stops the server";
     restart = "with the switch, which restarts the server";

@@ -101,6 +101,15 @@ in
   (behind "caddy" {services.nixcast.http.port = 443;})
   ++ refuses "services.nixcast.rtmp.port: port 80 is the web server's"
   (behind "caddy" {services.nixcast.rtmp.port = 80;})
+  ++ refuses "services.nixcast.rtmps.port: port 443 is the web server's"
+  (behind "caddy" {
+    services.nixcast.rtmps = {
+      enable = true;
+      port = 443;
+      certificateFile = "/srv/chain.pem";
+      keyFile = "/srv/key.pem";
+    };
+  })
   ++ refuses "without it Caddy needs a certificate of yours"
   (behind "caddy" {services.nixcast.reverseProxy.acme = false;})
   ++ refuses "without it nginx needs a certificate of yours"

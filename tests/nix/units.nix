@@ -46,7 +46,7 @@ in
   (hasAll (agent base) ["AmbientCapabilities=CAP_DAC_READ_SEARCH" "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"])
   ++ expect "no secret is named in a unit" (!mentions "/run/secrets")
   ++ expect "the firewall is closed unless asked for" (ports base == [])
-  ++ expect "a page for this machine alone is not opened" (ports changed == [11935])
+  ++ expect "a page for this machine alone is not opened" (ports changed == [11935 443])
   ++ expect "the document is the same as without NixOS"
   (base.services.nixcast.settingsDocument
     == import ../../module/eval.nix {

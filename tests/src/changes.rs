@@ -9,6 +9,7 @@ use nixcast_schema::{Effect, ExternalAction, Network, Preset, Settings, SocialHa
 use serde_json::Value;
 
 use crate::agent::Statuses;
+use crate::certificate::{Authority, KeyKind};
 use crate::clip::Clip;
 use crate::generate::{Generator, Supplies};
 use crate::publish::Publisher;
@@ -100,6 +101,10 @@ fn set() -> (Nixcast, Supplies) {
     let pictures = (1..4).map(|size| file(&format!("{size}.svg"), &picture(size))).collect();
     let password = file("password", "the operator's password\n");
     declare(&mut scene.settings, password);
+    let certificate = Authority::new().issue(KeyKind::Pkcs8);
+    scene.declare_rtmps(&certificate);
+    let rtmps = &scene.settings.rtmps;
+    let pair = rtmps.certificate_file.clone().zip(rtmps.key_file.clone());
     let low = "services.nixcast.video.variants.<name>";
     let bounds = [
         ("width", 64..=320),
@@ -113,6 +118,7 @@ fn set() -> (Nixcast, Supplies) {
     let supplies = Supplies {
         secrets,
         pictures,
+        pair,
         addresses: ["127.0.0.1", "127.0.0.2", "0.0.0.0"].map(str::to_owned).into(),
         bounds: bounds.into_iter().chain([level]).collect(),
         // The key in use: all but its comment decides about the session.

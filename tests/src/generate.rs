@@ -20,6 +20,8 @@ pub struct Supplies {
     pub secrets: Vec<String>,
     /// Files with a picture each.
     pub pictures: Vec<String>,
+    /// Files of a certificate and of its key.
+    pub pair: Option<(String, String)>,
     /// Addresses that can be listened on.
     pub addresses: Vec<String>,
     /// Narrower bounds of numbers, by leaf.
@@ -104,7 +106,11 @@ impl Generator {
             "boolean" => json!(self.random.chance(50)),
             "integer" => json!(self.integer(schema, pattern)),
             "array" => self.list(schema, pattern),
-            "string" => json!(self.text(schema)),
+            "string" => match &self.supplies.pair {
+                Some((certificate, _)) if pattern.ends_with(".rtmps.certificateFile") => json!(certificate),
+                Some((_, key)) if pattern.ends_with(".rtmps.keyFile") => json!(key),
+                _ => json!(self.text(schema)),
+            },
             other => panic!("{pattern}: nobody here knows how to make a value of type {other:?}"),
         }
     }
@@ -245,7 +251,7 @@ mod tests {
         let mut generator = Generator::new(supplies, 1);
         let mut seen = BTreeSet::new();
         for (effect, draws) in
-            [(Effect::Live, 1200), (Effect::Segment, 300), (Effect::Session, 150), (Effect::Rebind, 60)]
+            [(Effect::Live, 1200), (Effect::Segment, 300), (Effect::Session, 150), (Effect::Rebind, 200)]
         {
             let mut document = full();
             for _ in 0..draws {

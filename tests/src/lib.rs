@@ -8,6 +8,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a harness that cannot go on says so by panicking")]
 
 pub mod agent;
+pub mod certificate;
 pub mod changes;
 pub mod clip;
 pub mod connection;

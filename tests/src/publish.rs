@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::clip::{self, Clip};
-use crate::process::{self, Process};
+use crate::process::Process;
 
 /// Where a publisher goes, and with which stream key.
 #[derive(Clone, Debug)]
@@ -45,6 +43,15 @@ impl Publisher {
         Self::start("the copying ffmpeg", ffmpeg.args(["-f", "flv", &target.url()]))
     }
 
+    /// As [`Self::copy`], with TLS to `port`, trusting nobody but `authority`.
+    pub fn copy_with_tls(target: &Target, port: u16, authority: &Path, clip: &Clip) -> Self {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(["-re", "-stream_loop", "-1", "-i"]).arg(clip.file()).args(["-c", "copy", "-f", "flv"]);
+        ffmpeg.args(["-tls_verify", "1", "-ca_file"]).arg(authority);
+        let url = format!("rtmps://127.0.0.1:{port}/live/{}", target.stream_key);
+        Self::start("the copying ffmpeg with TLS", ffmpeg.arg(url))
+    }
+
     /// Sends a clip as it is at `speed` times real time: below 1 leaves a small machine time to encode a large ladder.
     pub fn copy_at(target: &Target, clip: &Clip, speed: f64) -> Self {
         let mut ffmpeg = ffmpeg();
@@ -68,16 +75,6 @@ impl Publisher {
     fn start(name: &str, command: &mut Command) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         Self { process: Process::spawn(name, command, &folder.path().join("log")), _folder: folder }
-    }
-
-    /// Ends it without giving it a chance to say anything, and waits until it is gone.
-    pub fn kill(&self) {
-        self.process.end(Signal::KILL, Duration::from_secs(5));
-    }
-
-    /// Stops it in its tracks: the connection stands, and nothing comes over it.
-    pub fn freeze(&self) {
-        process::send(self.process.id(), Signal::STOP);
     }
 
     pub fn is_running(&self) -> bool {

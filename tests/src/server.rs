@@ -12,12 +12,13 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use nixcast_core::control::{BroadcastFacts, BroadcastState, Observed, Request, Response};
-use nixcast_schema::{Settings, StreamKey};
+use nixcast_core::control::{BroadcastFacts, Observed, Request, Response};
+use nixcast_schema::{Rtmps, Settings, StreamKey};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certificate::Pair;
 use crate::process::{self, Process};
 use crate::publish::Target;
 use crate::{http, playlist, wait};
@@ -67,6 +68,19 @@ impl Scene {
         self.settings.stream_keys.last_mut().expect("one was just added")
     }
 
+    /// Declares publishing with TLS on a free port, with this pair in "fullchain.pem" and "key.pem" of the folder.
+    pub fn declare_rtmps(&mut self, pair: &Pair) {
+        let file = |name: &str, text: &str, mode| {
+            let path = self.folder.path().join(name);
+            replace(&path, text, mode);
+            path.to_str().map(str::to_owned)
+        };
+        let (chain, key) = (file("fullchain.pem", &pair.chain, 0o644), file("key.pem", &pair.key, 0o600));
+        let address = "127.0.0.1".to_owned();
+        self.settings.rtmps =
+            Rtmps { enable: true, address, port: free_port(), certificate_file: chain, key_file: key };
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -79,6 +93,18 @@ impl Scene {
         self.start_with(&["--settings".as_ref(), file.as_os_str()])
     }
 
+    /// Starts the server on a settings file of which not all can be had, and waits until the engine has been told.
+    #[track_caller]
+    pub fn start_held(self) -> Nixcast {
+        let file = self.folder.path().join("settings.json");
+        write_settings(&file, &self.settings);
+        let server = self.spawn_with(&["--settings".as_ref(), file.as_os_str()]);
+        wait::until("a fresh server to be told", CONVERGED_WITHIN, || {
+            server.try_observe().ok().filter(|observed| observed.generation > 0)
+        });
+        server
+    }
+
     /// Starts the server on a Nix file and waits until it has converged. The file has to say what `self.settings` does.
     #[track_caller]
     pub fn start_nix(self, file: &Path, nixpkgs: &Path) -> Nixcast {
@@ -86,16 +112,20 @@ impl Scene {
     }
 
     fn start_with(self, source: &[&std::ffi::OsStr]) -> Nixcast {
-        let state = self.folder.path().join("state");
-        let mut command = Command::new(binary());
-        command.arg("run").args(source).arg("--state-dir").arg(&state).envs(self.environment);
-        let process = Process::spawn("nixcast run", &mut command, &self.folder.path().join("nixcast.log"));
-        let server = Nixcast { process, settings: self.settings, keys: self.keys, folder: self.folder };
+        let server = self.spawn_with(source);
         wait::until("a fresh server to converge", CONVERGED_WITHIN, || {
             assert!(server.process.is_running(), "nixcast ended:\n{}", process::tail(&server.log(), 30));
             server.is_converged().then_some(())
         });
         server
+    }
+
+    fn spawn_with(self, source: &[&std::ffi::OsStr]) -> Nixcast {
+        let state = self.folder.path().join("state");
+        let mut command = Command::new(binary());
+        command.arg("run").args(source).arg("--state-dir").arg(&state).envs(self.environment);
+        let process = Process::spawn("nixcast run", &mut command, &self.folder.path().join("nixcast.log"));
+        Nixcast { process, settings: self.settings, keys: self.keys, folder: self.folder }
     }
 }
 
@@ -208,22 +238,14 @@ impl Nixcast {
         self.observe().broadcast
     }
 
-    /// Waits until the broadcast has a publisher and can be played, and returns its facts.
+    /// Waits until the broadcast can be played, and returns its facts.
     #[track_caller]
     pub fn wait_live(&self) -> BroadcastFacts {
         wait::until("a playable broadcast", LIVE_WITHIN, || {
             let playlist = playlist::multivariant(self.http_port())?;
             let all_there =
                 playlist::media_paths(&playlist).iter().all(|path| playlist::media(self.http_port(), path).is_ok());
-            if all_there { self.broadcast().filter(|facts| facts.state == BroadcastState::Live) } else { None }
-        })
-    }
-
-    /// Waits until the broadcast waits for its publisher, and returns its facts.
-    #[track_caller]
-    pub fn wait_reconnecting(&self) -> BroadcastFacts {
-        wait::until("a broadcast that waits for its publisher", LIVE_WITHIN, || {
-            self.broadcast().filter(|facts| facts.state == BroadcastState::Reconnecting)
+            if all_there { self.broadcast() } else { None }
         })
     }
 
@@ -299,12 +321,21 @@ impl Nixcast {
     /// Fails if any stream key stands in the log or in a file of the state folder.
     #[track_caller]
     pub fn assert_no_key_is_kept(&self) {
-        let mut texts = vec![("the log".to_owned(), self.log())];
-        collect_texts(&self.state_dir(), &mut texts);
         for (name, value) in &self.keys {
-            for (place, text) in &texts {
-                assert!(!text.contains(value), "the value of stream key {name} stands in {place}");
-            }
+            self.assert_not_kept(&format!("the value of stream key {name}"), value);
+        }
+    }
+
+    /// Fails if a secret stands in the log, in the status, on a command line or in a file of the state folder.
+    #[track_caller]
+    pub fn assert_not_kept(&self, what: &str, secret: &str) {
+        let mut texts = vec![("the log".to_owned(), self.log()), ("the status".to_owned(), self.status().to_string())];
+        texts.extend(
+            self.pids().into_iter().map(|id| ("a command line".to_owned(), process::command_line(id).join(" "))),
+        );
+        collect_texts(&self.state_dir(), &mut texts);
+        for (place, text) in &texts {
+            assert!(!text.contains(secret), "{what} stands in {place}");
         }
     }
 }

@@ -14,6 +14,7 @@ use nixcast_schema::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::certificates::{CertificateChain, PrivateKey};
 use crate::webhooks::SigningSecret;
 
 /// Longest line either side accepts: a 2 MiB logo in base64 or as hex is the largest thing sent.
@@ -47,6 +48,7 @@ pub enum Response {
 pub enum Listener {
     Http,
     Rtmp,
+    Rtmps,
 }
 
 /// An independently managed thing. Its `Display` is the NixOS option (or option prefix) that declares it.
@@ -54,6 +56,8 @@ pub enum Listener {
 #[serde(rename_all = "camelCase")]
 pub enum ObjectId {
     Listener(Listener),
+    /// What publishers with TLS are shown.
+    Certificate,
     TrustedProxies,
     StreamKey(String),
     Admin,
@@ -133,7 +137,16 @@ pub struct Webhook {
     pub secret: Option<Fingerprint>,
 }
 
-/// What a signing secret is compared by.
+/// What a certificate and its private key are compared by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificate {
+    /// SHA-256 of the chain in PEM, lowercase hex.
+    pub chain_digest: String,
+    pub key: Fingerprint,
+}
+
+/// What a signing secret or a private key is compared by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fingerprint {
@@ -206,6 +219,8 @@ pub struct Observed {
     /// The generation of the last apply this process performed; 0: none.
     pub generation: u64,
     pub listeners: BTreeMap<Listener, SocketAddr>,
+    /// None: there is none to show, and no listener for publishers with TLS.
+    pub certificate: Option<Certificate>,
     /// None until the agent has spoken.
     pub trusted_proxies: Option<Vec<Network>>,
     pub stream_keys: BTreeMap<String, KeyGrant>,
@@ -234,12 +249,8 @@ pub struct Observed {
 #[serde(rename_all = "camelCase")]
 pub struct BroadcastFacts {
     pub channel: String,
-    pub state: BroadcastState,
-    /// Present while nothing arrives from the publisher.
-    pub reconnecting: Option<Reconnecting>,
     /// Which declared stream key the publisher used.
     pub stream_key: String,
-    /// The connection that publishes, or the last one that did.
     pub session: u64,
     /// Seconds since 1970.
     pub started_at: i64,
@@ -251,27 +262,6 @@ pub struct BroadcastFacts {
     pub worker_pid: Option<u32>,
     /// Units dropped because the worker's queue was full, since the broadcast began.
     pub dropped_units: u64,
-}
-
-/// Where a broadcast stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum BroadcastState {
-    /// The publisher is there; nothing can be played yet.
-    Starting,
-    Live,
-    /// The publisher is lost or silent; viewers keep what there is.
-    Reconnecting,
-}
-
-/// A wait for the publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reconnecting {
-    /// When the last of it arrived, seconds since 1970.
-    pub since: i64,
-    /// When the broadcast ends without it, seconds since 1970; none while its connection stands.
-    pub until: Option<i64>,
 }
 
 /// A named truth about the engine, in the manner of Kubernetes conditions.
@@ -312,6 +302,18 @@ pub enum Action {
         listener: Listener,
         address: SocketAddr,
     },
+    /// Listen no more; connections accepted there live on.
+    Unbind {
+        listener: Listener,
+    },
+    /// Show this certificate to whoever connects from now on. Refused unless chain and key belong together.
+    #[serde(rename_all = "camelCase")]
+    SetCertificate {
+        certificate: Certificate,
+        chain: CertificateChain,
+        private_key: PrivateKey,
+    },
+    RemoveCertificate,
     SetTrustedProxies {
         networks: Vec<Network>,
     },

@@ -64,7 +64,7 @@ impl StreamKeySecret {
     /// HMAC-SHA-256 of the key under `salt`, lowercase hex: [`KeyGrant::hash`].
     #[must_use]
     pub fn hash(&self, salt: &Salt) -> String {
-        to_hex(&hmac(salt, &self.0))
+        fingerprint(salt, &self.0)
     }
 }
 
@@ -128,13 +128,18 @@ pub fn verify(grant: &KeyGrant, presented: &[u8]) -> bool {
     presented_hash.as_slice().ct_eq(&hash).into()
 }
 
+/// HMAC-SHA-256 of a secret under `salt`, lowercase hex: what it is compared by.
+pub(crate) fn fingerprint(salt: &Salt, secret: &[u8]) -> String {
+    to_hex(&hmac(salt, secret))
+}
+
 fn hmac(salt: &Salt, key: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(&salt.0).expect("HMAC takes a key of any length (RFC 2104)");
     mac.update(key);
     mac.finalize().into_bytes().into()
 }
 
-fn to_hex(bytes: &[u8]) -> String {
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()

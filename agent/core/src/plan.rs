@@ -6,6 +6,7 @@
 
 mod access;
 mod broadcast;
+mod certificate;
 mod change;
 mod desired;
 mod keys;
@@ -20,7 +21,9 @@ mod webhooks;
 mod tests;
 
 pub use change::{Change, ChangeKind, FieldChange};
-pub use desired::{Desired, DesiredAdmin, DesiredKey, DesiredLogo, DesiredWebhook, Material, Picture};
+pub use desired::{
+    Desired, DesiredAdmin, DesiredCertificate, DesiredKey, DesiredLogo, DesiredWebhook, Material, Picture,
+};
 pub use text::{Colour, render};
 pub(crate) use text::{effect_name, field_line, values_of};
 
@@ -53,6 +56,7 @@ pub struct Held {
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut plan = Plan { held: desired.held.clone(), ..Plan::default() };
     listeners::plan(desired, observed, &mut plan);
+    certificate::plan(desired, observed, &mut plan);
     access::plan(desired, observed, &mut plan);
     keys::plan(desired, observed, &mut plan);
     page::plan(desired, observed, &mut plan);
@@ -80,13 +84,15 @@ impl Plan {
     }
 }
 
-/// Order within a phase: a key that was taken away must not outlive anything else the operator changed with it.
+/// Order within a phase: a key that was taken away must not outlive anything else the operator changed with it, a
+/// listener with TLS needs its certificate first, and a certificate goes after its listener.
 fn rank(action: &Action) -> u8 {
     match action {
-        Action::RemoveStreamKey { .. } => 0,
+        Action::RemoveStreamKey { .. } | Action::SetCertificate { .. } => 0,
         Action::PutStreamKey { .. } | Action::SetAdmin { .. } => 1,
         Action::SetLatency { .. } | Action::SetEncoder { .. } => 2,
         Action::Bind { .. }
+        | Action::Unbind { .. }
         | Action::SetTrustedProxies { .. }
         | Action::PutRung { .. }
         | Action::RemoveRung { .. }
@@ -97,6 +103,7 @@ fn rank(action: &Action) -> u8 {
         | Action::SetStills { .. }
         | Action::SetBroadcastRules { .. }
         | Action::SetMetrics { .. } => 3,
+        Action::RemoveCertificate => 4,
     }
 }
 
@@ -104,7 +111,7 @@ fn rank(action: &Action) -> u8 {
 #[must_use]
 pub const fn effect_of(object: &ObjectId) -> Effect {
     match object {
-        ObjectId::Listener(_) => Effect::Rebind,
+        ObjectId::Listener(_) | ObjectId::Certificate => Effect::Rebind,
         ObjectId::StreamKey(_) => Effect::Session,
         ObjectId::TrustedProxies
         | ObjectId::Admin

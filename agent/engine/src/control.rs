@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::broadcast::{ChannelFacts, ChannelHandle};
 use crate::counts;
 use crate::declared::Declared;
-use crate::ingest::{self, Ingest};
+use crate::ingest::{self, Ingest, Tls};
 use crate::listeners::Port;
 use crate::tasks;
 use crate::web::{self, Site};
@@ -57,6 +57,7 @@ pub(crate) struct Control {
     pub(crate) settings: watch::Sender<Arc<Declared>>,
     pub(crate) channel: ChannelHandle,
     pub(crate) ingest: Ingest,
+    tls: Tls,
     pub(crate) site: Site,
     applied: watch::Sender<Applied>,
     ports: BTreeMap<Listener, Port>,
@@ -76,6 +77,7 @@ impl Control {
             settings,
             channel,
             ingest,
+            tls: Tls::default(),
             site,
             applied,
             ports: BTreeMap::new(),
@@ -110,6 +112,7 @@ impl Control {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: self.applied.borrow().generation,
             listeners: self.addresses(),
+            certificate: declared.certificate.clone(),
             trusted_proxies: declared.trusted_proxies.clone(),
             stream_keys: declared.stream_keys.clone(),
             admin: declared.admin.clone(),
@@ -144,6 +147,21 @@ impl Control {
         for Step { object, action, .. } in steps {
             let result = match action {
                 Action::Bind { listener, address } => self.bind(listener, address).await,
+                Action::Unbind { listener } => self.unbind(listener).await,
+                Action::SetCertificate { certificate, chain, private_key } => {
+                    match self.tls.show(&chain, &private_key) {
+                        Ok(()) => {
+                            declared.certificate = Some(certificate);
+                            OutcomeResult::Applied
+                        }
+                        Err(error) => OutcomeResult::Held { reason: tasks::chain(&error) },
+                    }
+                }
+                Action::RemoveCertificate => {
+                    self.tls.hide();
+                    declared.certificate = None;
+                    OutcomeResult::Applied
+                }
                 action => declare(&mut declared, action),
             };
             if let OutcomeResult::Held { reason } = &result {
@@ -166,6 +184,9 @@ impl Control {
     /// Moves a listener. The new port is open before the old one closes, except where both cannot be open at once:
     /// the same port on overlapping addresses. Then the old one is opened again if the new one cannot be.
     async fn bind(&mut self, listener: Listener, address: SocketAddr) -> OutcomeResult {
+        if listener == Listener::Rtmps && !self.tls.has_certificate() {
+            return OutcomeResult::Held { reason: format!("waits for {}", ObjectId::Certificate) };
+        }
         let old = self.ports.get(&listener).map(Port::address);
         if old == Some(address) {
             return OutcomeResult::Applied;
@@ -184,6 +205,14 @@ impl Control {
             }
             Err(error) => OutcomeResult::Held { reason: format!("cannot listen on {address}: {error}") },
         }
+    }
+
+    async fn unbind(&mut self, listener: Listener) -> OutcomeResult {
+        if let Some(port) = self.ports.remove(&listener) {
+            tracing::info!(?listener, address = %port.address(), "no longer listening");
+            port.close().await;
+        }
+        OutcomeResult::Applied
     }
 
     async fn replace_in_place(&mut self, listener: Listener, old: SocketAddr, new: SocketAddr) -> io::Result<Port> {
@@ -210,6 +239,12 @@ impl Control {
                 let ingest = self.ingest.clone();
                 Port::open("rtmp-listener", address, Arc::clone(&self.rtmp_permits), move |stream, permit| {
                     ingest.serve(stream, permit);
+                })
+            }
+            Listener::Rtmps => {
+                let (ingest, tls) = (self.ingest.clone(), self.tls.clone());
+                Port::open("rtmps-listener", address, Arc::clone(&self.rtmp_permits), move |stream, permit| {
+                    ingest.serve_tls(stream, &tls, permit);
                 })
             }
             Listener::Http => {
@@ -260,7 +295,7 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
         Action::RemoveRung { name } => {
             declared.ladder.remove(&name);
         }
-        Action::Bind { .. } => {}
+        Action::Bind { .. } | Action::Unbind { .. } | Action::SetCertificate { .. } | Action::RemoveCertificate => {}
     }
     OutcomeResult::Applied
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use nixcast_core::control::{AdminGrant, BroadcastRules, KeyGrant, Metrics, Page, Rung, Webhook};
+use nixcast_core::control::{AdminGrant, BroadcastRules, Certificate, KeyGrant, Metrics, Page, Rung, Webhook};
 use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::{Encoder, Network, Overload, Takeover};
@@ -16,6 +16,8 @@ use nixcast_schema::{Encoder, Network, Overload, Takeover};
 pub(crate) struct Declared {
     /// None until the agent has spoken for the first time.
     pub(crate) trusted_proxies: Option<Vec<Network>>,
+    /// The certificate that publishers with TLS are shown; what it is made of is with [`crate::ingest::Tls`].
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) stream_keys: BTreeMap<String, KeyGrant>,
     pub(crate) admin: Option<AdminGrant>,
     pub(crate) page: Option<Page>,

@@ -1,8 +1,10 @@
-//! RTMP connections: bytes between a socket and the sans-I/O session, with a deadline for every stage.
+//! RTMP connections, with and without TLS: bytes between a socket and the sans-I/O session, with a deadline for every
+//! stage.
 //!
 //! Whatever a publisher sends can end only its own connection. A stream key is passed on in a buffer that is wiped,
 //! and appears in no log line.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,26 +12,32 @@ use std::time::Duration;
 use nixcast_core::admission::Refusal;
 use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
-use nixcast_core::lifecycle::Departure;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish, Pulse, Welcome};
+use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
 use crate::counts;
 use crate::tasks::{self, chain};
 
 mod media;
+mod tls;
+
+pub(crate) use tls::Tls;
 
 /// Publisher connections served at once, admitted or not: one publishes, the rest are retries and strangers.
 pub(crate) const MOST_CONNECTIONS: usize = 64;
 
-/// Time for the whole handshake and for everything up to `publish`: OBS needs two round trips for each.
+/// Time for the whole handshake, that of TLS included, and for everything up to `publish`: OBS needs two round trips for each.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+
+/// First byte of a plain RTMP connection (RTMP 1.0, section 5.2.2).
+const RTMP_VERSION: u8 = 3;
 
 /// Bytes read at once: what the session's bounds on events and answers are made for.
 const READ_BYTES: usize = 32 * 1024;
@@ -55,6 +63,14 @@ pub(crate) struct Ingest {
 enum Ended {
     #[error("the client closed the connection")]
     Closed,
+    #[error("TLS handshake failed")]
+    Handshake(#[source] io::Error),
+    #[error("plain RTMP came to the port for RTMPS: enter an address that begins with \"rtmps://\" in the encoder")]
+    PlainToTls,
+    #[error(
+        "TLS came to the port for plain RTMP: enter an address that begins with \"rtmp://\" in the encoder, or the port for RTMPS"
+    )]
+    TlsToPlain,
     #[error("the client unpublished")]
     Unpublished,
     #[error("the client wanted something other than to publish")]
@@ -70,19 +86,9 @@ enum Ended {
     #[error("media error")]
     Media(#[from] FlvError),
     #[error("connection error")]
-    Connection(#[from] std::io::Error),
+    Connection(#[from] io::Error),
     #[error("the engine is going down")]
     Closing(#[from] ChannelClosed),
-}
-
-impl Ended {
-    /// OBS and ffmpeg unpublish when they are told to stop; whatever else ends a connection was not meant to.
-    fn departure(&self) -> Departure {
-        match self {
-            Self::Unpublished => Departure::Orderly,
-            _ => Departure::Lost,
-        }
-    }
 }
 
 impl Ingest {
@@ -92,60 +98,104 @@ impl Ingest {
 
     /// Takes over an accepted connection for as long as it lasts.
     pub(crate) fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let (end, withdrawn) = oneshot::channel();
-        let connection = Connection {
-            id: session,
-            channel: self.channel.clone(),
-            stream,
-            rtmp: Session::new(Limits::default()),
-            media: media::MediaReader::default(),
-            pulse: Pulse::new(),
-            end: Some(end),
-            is_admitted: false,
-        };
+        let (connection, withdrawn) = self.connection(stream, Instant::now());
         tasks::spawn("rtmp-session", async move {
             connection.run(withdrawn).await;
             drop(permit);
         });
     }
+
+    /// As [`Self::serve`], for a connection that begins with TLS.
+    pub(crate) fn serve_tls(&self, stream: TcpStream, tls: &Tls, permit: OwnedSemaphorePermit) {
+        let (ingest, tls, opened) = (self.clone(), tls.clone(), Instant::now());
+        tasks::spawn("rtmps-session", async move {
+            match handshake(stream, &tls, opened).await {
+                Ok(stream) => {
+                    let (connection, withdrawn) = ingest.connection(stream, opened);
+                    connection.run(withdrawn).await;
+                }
+                Err(ended) => log_stranger(None, &ended),
+            }
+            drop(permit);
+        });
+    }
+
+    fn connection<S>(&self, stream: S, opened: Instant) -> (Connection<S>, oneshot::Receiver<Refusal>) {
+        let (end, withdrawn) = oneshot::channel();
+        let connection = Connection {
+            id: SessionId(self.next_session.fetch_add(1, Ordering::Relaxed)),
+            channel: self.channel.clone(),
+            stream,
+            opened,
+            rtmp: Session::new(Limits::default()),
+            media: media::MediaReader::default(),
+            end: Some(end),
+            is_admitted: false,
+        };
+        (connection, withdrawn)
+    }
 }
 
-struct Connection {
+/// Whoever begins with RTMP's version is told apart from other strangers: that is somebody's encoder.
+async fn handshake(stream: TcpStream, tls: &Tls, opened: Instant) -> Result<TlsStream<TcpStream>, Ended> {
+    let greet = async {
+        let mut first = [0];
+        match stream.peek(&mut first).await? {
+            0 => Err(Ended::Closed),
+            _ if first == [RTMP_VERSION] => Err(Ended::PlainToTls),
+            _ => tls.accept(stream).await.map_err(Ended::Handshake),
+        }
+    };
+    let late = |_elapsed| Ended::Silent(HANDSHAKE_DEADLINE);
+    tokio::time::timeout_at(opened + HANDSHAKE_DEADLINE, greet).await.map_err(late)?
+}
+
+/// An end before anything was admitted. Strangers are many and say nothing to an operator, except where an encoder was
+/// set up for the other port.
+fn log_stranger(session: Option<SessionId>, ended: &Ended) {
+    let session = session.map(|session| session.0);
+    match ended {
+        // Said with its reason when it was refused.
+        Ended::Refused(_) => {}
+        Ended::PlainToTls | Ended::TlsToPlain => {
+            tracing::info!(session, reason = chain(ended), "RTMP connection ended");
+        }
+        _ => tracing::debug!(session, reason = chain(ended), "RTMP connection ended"),
+    }
+}
+
+struct Connection<S> {
     id: SessionId,
     channel: ChannelHandle,
-    stream: TcpStream,
+    stream: S,
+    opened: Instant,
     rtmp: Session,
     media: media::MediaReader,
-    pulse: Pulse,
     /// Handed to the channel at `publish`.
     end: Option<oneshot::Sender<Refusal>>,
     is_admitted: bool,
 }
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(mut self, withdrawn: oneshot::Receiver<Refusal>) {
         let ended = match self.serve(withdrawn).await {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
         if self.is_admitted {
-            self.channel.gone(self.id, ended.departure()).await;
+            self.channel.gone(self.id).await;
         }
         self.part(&ended).await;
-        match (&ended, self.is_admitted) {
-            (_, true) => {
-                let damaged_tags = self.media.damaged();
-                tracing::info!(session = %self.id, reason = chain(&ended), damaged_tags, "publisher left");
-            }
-            // Said with its reason when it was refused.
-            (Ended::Refused(_), false) => {}
-            (_, false) => tracing::debug!(session = %self.id, reason = chain(&ended), "RTMP connection ended"),
+        if self.is_admitted {
+            let damaged_tags = self.media.damaged();
+            tracing::info!(session = %self.id, reason = chain(&ended), damaged_tags, "publisher left");
+        } else {
+            log_stranger(Some(self.id), &ended);
         }
     }
 
     async fn serve(&mut self, mut withdrawn: oneshot::Receiver<Refusal>) -> Result<std::convert::Infallible, Ended> {
-        let opened = Instant::now();
+        let opened = self.opened;
         // The key comes through here, and once more when some encoders end: wiped with the connection.
         let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
         loop {
@@ -156,7 +206,11 @@ impl Connection {
             };
             // A read that loses to the other arms has taken nothing from the socket.
             let read = tokio::select! {
-                read = self.stream.read(&mut buffer) => read?,
+                read = self.stream.read(&mut buffer) => match read {
+                    // A client with TLS that hangs up without a word.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+                    read => read?,
+                },
                 refusal = &mut withdrawn, if self.is_admitted => {
                     return Err(refusal.map_or(Ended::Closing(ChannelClosed), Ended::Refused));
                 }
@@ -165,7 +219,6 @@ impl Connection {
             if read == 0 {
                 return Err(Ended::Closed);
             }
-            self.pulse.beat();
             counts::INGEST_BYTES.add(u64::try_from(read).unwrap_or(0));
             let may_hold_key = self.rtmp.stage() != Stage::Publishing;
             let received = self.rtmp.receive(&buffer[..read]);
@@ -176,7 +229,10 @@ impl Connection {
                 self.take(event).await?;
             }
             self.send().await?;
-            received?;
+            received.map_err(|error| match error {
+                SessionError::Version { version: tls::FIRST_BYTE } => Ended::TlsToPlain,
+                error => Ended::Protocol(error),
+            })?;
             if self.rtmp.stage() == Stage::Closing {
                 return Err(Ended::Unwanted);
             }
@@ -223,12 +279,10 @@ impl Connection {
         // The protocol session lets a connection ask once.
         let Some(end) = self.end.take() else { return Err(Ended::Unpublished) };
         let (reply, decided) = oneshot::channel();
-        let pulse = self.pulse.clone();
-        self.channel.publish(Publish { session: self.id, app, key, pulse, end, reply }).await?;
+        self.channel.publish(Publish { session: self.id, app, key, end, reply }).await?;
         match decided.await.map_err(|_closed| ChannelClosed)? {
-            Ok(Welcome { starts_at_90k }) => {
+            Ok(()) => {
                 self.is_admitted = true;
-                self.media.start_at(starts_at_90k);
                 self.rtmp.accept_publish();
                 Ok(())
             }
@@ -241,7 +295,11 @@ impl Connection {
         if output.is_empty() {
             return Ok(());
         }
-        match tokio::time::timeout(WRITE_DEADLINE, self.stream.write_all(&output)).await {
+        let write = async {
+            self.stream.write_all(&output).await?;
+            self.stream.flush().await
+        };
+        match tokio::time::timeout(WRITE_DEADLINE, write).await {
             Ok(written) => Ok(written?),
             Err(_elapsed) => Err(Ended::Deaf),
         }

@@ -1,4 +1,5 @@
-//! What lies behind the document's paths: stream keys, the admin password, webhook secrets and the logo.
+//! What lies behind the document's paths: stream keys, the admin password, webhook secrets, the certificate of
+//! publishers with TLS and the logo.
 //!
 //! The only code of the whole program that reads a secret file. A file that cannot be used holds back its own object,
 //! with a reason that names the option and the path and never the content. Called by the loop before each comparison.
@@ -9,13 +10,14 @@ mod reads;
 mod secret;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nixcast_core::control::ObjectId;
+use nixcast_core::certificates::{CertificateChain, PrivateKey};
+use nixcast_core::control::{Listener, ObjectId};
 use nixcast_core::keys::{Salt, StreamKeySecret};
 use nixcast_core::passwords::AdminPassword;
-use nixcast_core::plan::{DesiredLogo, Material, Picture};
+use nixcast_core::plan::{DesiredCertificate, DesiredLogo, Material, Picture};
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::Settings;
 use tokio::time::Instant;
@@ -33,6 +35,7 @@ pub(crate) struct Reader {
     keys: BTreeMap<String, (StreamKeySecret, Salt)>,
     admin: BTreeMap<String, (AdminPassword, Salt)>,
     webhooks: BTreeMap<String, (SigningSecret, Salt)>,
+    private_key: BTreeMap<String, (PrivateKey, Salt)>,
     last_logo: Option<(PathBuf, Picture)>,
     reads: Reads,
 }
@@ -41,24 +44,31 @@ pub(crate) struct Reader {
 struct Wanted {
     /// Name and path of each key.
     keys: Vec<(String, PathBuf)>,
-    /// At most one, by the fixed name [`PASSWORD`].
+    /// At most one, by the fixed name [`ONLY`].
     admin: Vec<(String, PathBuf)>,
     /// Name and path of each webhook's secret.
     webhooks: Vec<(String, PathBuf)>,
+    /// None while publishers may not connect with TLS, as is the next.
+    certificate: Option<PathBuf>,
+    /// At most one, by the fixed name [`ONLY`].
+    private_key: Vec<(String, PathBuf)>,
     logo: Option<PathBuf>,
 }
 
-/// What the admin password is called among the secrets of its kind.
-const PASSWORD: &str = "";
+/// What a secret is called that is the only one of its kind.
+const ONLY: &str = "";
 
 impl Wanted {
     fn of(settings: &Settings) -> Self {
         let entry = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
         let webhooks = settings.webhooks.iter();
+        let rtmps = Some(&settings.rtmps).filter(|rtmps| rtmps.enable);
         Self {
             keys: settings.stream_keys.iter().map(|key| entry(&key.name, &key.key_file)).collect(),
-            admin: settings.admin.password_file.iter().map(|path| entry(PASSWORD, path)).collect(),
+            admin: settings.admin.password_file.iter().map(|path| entry(ONLY, path)).collect(),
             webhooks: webhooks.filter_map(|hook| Some(entry(&hook.name, hook.secret_file.as_ref()?))).collect(),
+            certificate: rtmps.and_then(|rtmps| rtmps.certificate_file.as_ref()).map(PathBuf::from),
+            private_key: rtmps.iter().filter_map(|rtmps| Some(entry(ONLY, rtmps.key_file.as_ref()?))).collect(),
             logo: settings.instance.logo.as_ref().map(PathBuf::from),
         }
     }
@@ -66,8 +76,8 @@ impl Wanted {
 
 /// Every file that `settings` refers to, whether it exists or not.
 pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let Wanted { keys, admin, webhooks, logo } = Wanted::of(settings);
-    [keys, admin, webhooks].into_iter().flatten().map(|(_, path)| path).chain(logo)
+    let Wanted { keys, admin, webhooks, certificate, private_key, logo } = Wanted::of(settings);
+    [keys, admin, webhooks, private_key].into_iter().flatten().map(|(_, path)| path).chain(certificate).chain(logo)
 }
 
 impl Reader {
@@ -76,11 +86,17 @@ impl Reader {
         let wanted = Wanted::of(settings);
         let deadline = Instant::now() + READ_DEADLINE;
         // All are under way before the first is waited for.
-        let [keys, admin, webhooks] = [&wanted.keys, &wanted.admin, &wanted.webhooks].map(|files| self.start(files));
+        let [keys, admin, webhooks] =
+            [&wanted.keys, &wanted.admin, &wanted.webhooks].map(|files| self.start(files, secret::read));
+        let private_key = self.start(&wanted.private_key, secret::read_private_key);
+        let certificate = wanted.certificate.as_deref().map(|path| self.reads.start(path, secret::read_certificate));
         let logo = wanted.logo.as_deref().map(|path| self.reads.start(path, logo::read));
         let keys = self.finish(keys, deadline, StreamKeySecret::from_file_content).await;
         let admin = self.finish(admin, deadline, AdminPassword::from_file_content).await;
         let webhooks = self.finish(webhooks, deadline, SigningSecret::from_file_content).await;
+        let private_key = self.finish(private_key, deadline, PrivateKey::from_file_content).await;
+        let certificate =
+            self.finish(certificate.into_iter().collect(), deadline, CertificateChain::from_file_content).await;
         let logo = match logo {
             Some(logo) => Some(self.reads.finish(logo, deadline).await),
             None => None,
@@ -88,9 +104,13 @@ impl Reader {
         let key_option = |name: &str| format!("{}.keyFile", ObjectId::StreamKey(name.to_owned()));
         let hook_option = |name: &str| format!("{}.secretFile", ObjectId::Webhook(name.to_owned()));
         let password_option = |_: &str| format!("{}.passwordFile", ObjectId::Admin);
+        let private_key_option = |_: &str| format!("{}.keyFile", ObjectId::Listener(Listener::Rtmps));
+        let private_key =
+            salted(&mut self.private_key, &wanted.private_key, private_key, private_key_option).remove(ONLY);
         Material {
+            certificate: certificate_of(wanted.certificate.as_deref(), certificate, private_key),
             keys: salted(&mut self.keys, &wanted.keys, keys, key_option),
-            admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(PASSWORD),
+            admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(ONLY),
             webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
             logo: self.logo(wanted.logo, logo),
         }
@@ -104,8 +124,12 @@ impl Reader {
         material
     }
 
-    fn start(&mut self, files: &[(String, PathBuf)]) -> Vec<Read<Zeroizing<Vec<u8>>>> {
-        files.iter().map(|(_, path)| self.reads.start(path, secret::read)).collect()
+    fn start(
+        &mut self,
+        files: &[(String, PathBuf)],
+        read: fn(&Path) -> Result<Zeroizing<Vec<u8>>, String>,
+    ) -> Vec<Read<Zeroizing<Vec<u8>>>> {
+        files.iter().map(|(_, path)| self.reads.start(path, read)).collect()
     }
 
     async fn finish<Secret, Fault: ToString>(
@@ -138,6 +162,17 @@ impl Reader {
             },
         }
     }
+}
+
+/// The declared pair, each half with its fault; none if it is not declared.
+fn certificate_of(
+    path: Option<&Path>,
+    mut found: Vec<Result<CertificateChain, String>>,
+    private_key: Option<(Result<PrivateKey, String>, Salt)>,
+) -> Option<DesiredCertificate> {
+    let (path, (private_key, fresh_salt)) = (path?, private_key?);
+    let chain = found.pop()?.map_err(|reason| format!("{}: {} {reason}", ObjectId::Certificate, path.display()));
+    Some(DesiredCertificate { chain, private_key, fresh_salt })
 }
 
 /// Gives each secret of a kind its salt: one for as long as the secret stays the same, so that two rounds of reading

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nixcast_core::control::Observed;
 use nixcast_schema::{Effect, ExternalAction, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent};
 use nixcast_tests::agent::Agent;
+use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::connection::Connection;
 use nixcast_tests::open_page::OpenPage;
@@ -39,6 +40,11 @@ pub(super) struct Stage {
     pub(super) secrets: BTreeMap<String, String>,
     /// Path of a picture that is not the logo yet.
     pub(super) picture: String,
+    pub(super) authority: Authority,
+    /// Path and serial number of two certificates of one key; the first is declared.
+    pub(super) certificates: [(String, String); 2],
+    /// Another file with that key.
+    pub(super) other_key_file: String,
     pub(super) receivers: [Receiver; 2],
     /// Ports nobody listens on, for the page and for publishers.
     pub(super) spare_ports: [u16; 2],
@@ -71,6 +77,18 @@ impl Stage {
         let picture = scene.folder().join("picture.svg").to_str().unwrap().to_owned();
         fs::write(&picture, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"/>").unwrap();
         declare(&mut scene.settings, &receivers[0], password, signing);
+        let authority = Authority::new();
+        let pair = authority.issue(KeyKind::Pkcs8);
+        let again = authority.issue_again();
+        scene.declare_rtmps(&pair);
+        let file = |name: &str, text: &str| {
+            let path = scene.folder().join(name);
+            replace(&path, text, 0o600);
+            path.to_str().unwrap().to_owned()
+        };
+        let other_key_file = file("key-elsewhere.pem", &again.key);
+        let declared = scene.settings.rtmps.certificate_file.clone().unwrap();
+        let certificates = [(declared, pair.serial), (file("chain-again.pem", &again.chain), again.serial)];
 
         let server = scene.start();
         let base = serde_json::to_value(&server.settings).unwrap();
@@ -95,6 +113,9 @@ impl Stage {
             server,
             secrets,
             picture,
+            authority,
+            certificates,
+            other_key_file,
             receivers,
             spare_ports: [free_port(), free_port()],
             changed_at: Instant::now(),

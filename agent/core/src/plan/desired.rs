@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use nixcast_schema::{Admin, Encoder, Instance, Network, Overload, Settings, StreamKey, Variant, Video, WebhookEvent};
+use nixcast_schema::{
+    Admin, Encoder, Instance, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video, WebhookEvent,
+};
 
 use super::Held;
+use crate::certificates::{CertificateChain, PrivateKey};
 use crate::control::{BroadcastRules, Encode, Listener, LogoRef, Metrics, ObjectId, Page, Rung};
 use crate::keys::{Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
@@ -18,6 +21,8 @@ use crate::webhooks::SigningSecret;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
     pub listeners: BTreeMap<Listener, SocketAddr>,
+    /// None: there is to be none.
+    pub certificate: Option<DesiredCertificate>,
     pub trusted_proxies: Vec<Network>,
     pub stream_keys: BTreeMap<String, DesiredKey>,
     /// None: nobody is to log in.
@@ -60,6 +65,15 @@ pub struct DesiredAdmin {
     /// The password, or why there is none right now.
     pub password: Result<AdminPassword, String>,
     /// Salt for a new hash, should one be needed.
+    pub fresh_salt: Salt,
+}
+
+/// The declared certificate of publishers with TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredCertificate {
+    pub chain: Result<CertificateChain, String>,
+    pub private_key: Result<PrivateKey, String>,
+    /// Salt for a new fingerprint, should one be needed.
     pub fresh_salt: Salt,
 }
 
@@ -106,6 +120,8 @@ pub struct Material {
     pub admin: Option<(Result<AdminPassword, String>, Salt)>,
     /// By name of the webhook, where a secret is declared.
     pub webhooks: BTreeMap<String, DesiredSecret>,
+    /// Present if publishers may connect with TLS.
+    pub certificate: Option<DesiredCertificate>,
     pub logo: DesiredLogo,
 }
 
@@ -118,6 +134,7 @@ impl Desired {
             public_url,
             http,
             rtmp,
+            rtmps,
             stream_keys,
             admin,
             instance,
@@ -129,8 +146,11 @@ impl Desired {
         } = settings;
         let mut held = Vec::new();
         let mut listeners = BTreeMap::new();
+        let with_tls = rtmps.enable.then_some((Listener::Rtmps, &rtmps.address, rtmps.port));
         for (listener, address, port) in
             [(Listener::Http, &http.address, http.port), (Listener::Rtmp, &rtmp.address, rtmp.port)]
+                .into_iter()
+                .chain(with_tls)
         {
             match address.parse::<IpAddr>() {
                 Ok(ip) => drop(listeners.insert(listener, SocketAddr::new(ip, port))),
@@ -142,6 +162,7 @@ impl Desired {
         }
         Self {
             listeners,
+            certificate: desired_certificate(rtmps, material),
             stream_keys: stream_keys.iter().map(|key| (key.name.clone(), DesiredKey::resolve(key, material))).collect(),
             trusted_proxies: http.trusted_proxies.clone(),
             admin: desired_admin(admin, material),
@@ -170,6 +191,7 @@ impl Desired {
         let webhooks = self.webhooks.keys().cloned().map(ObjectId::Webhook);
         listeners
             .into_iter()
+            .chain(self.certificate.iter().flat_map(|_| [ObjectId::Listener(Listener::Rtmps), ObjectId::Certificate]))
             .chain([ObjectId::TrustedProxies])
             .chain(keys)
             .chain(self.admin.as_ref().map(|_| ObjectId::Admin))
@@ -215,6 +237,21 @@ fn desired_admin(admin: &Admin, material: &Material) -> Option<DesiredAdmin> {
     let unread = || (Err(format!("{}.passwordFile: {path} was not read", ObjectId::Admin)), Salt::new([0; 16]));
     let (password, fresh_salt) = material.admin.clone().unwrap_or_else(unread);
     Some(DesiredAdmin { user: user.clone(), password, fresh_salt })
+}
+
+fn desired_certificate(rtmps: &Rtmps, material: &Material) -> Option<DesiredCertificate> {
+    let Rtmps { enable, address: _, port: _, certificate_file, key_file } = rtmps;
+    let unread = |option: &str, path: &Option<String>| {
+        let path = path.as_deref().unwrap_or("no file");
+        format!("{}.{option}: {path} was not read", ObjectId::Listener(Listener::Rtmps))
+    };
+    enable.then(|| {
+        material.certificate.clone().unwrap_or_else(|| DesiredCertificate {
+            chain: Err(unread("certificateFile", certificate_file)),
+            private_key: Err(unread("keyFile", key_file)),
+            fresh_salt: Salt::new([0; 16]),
+        })
+    })
 }
 
 fn desired_webhook(webhook: &nixcast_schema::Webhook, material: &Material) -> DesiredWebhook {

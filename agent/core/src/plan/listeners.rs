@@ -1,4 +1,4 @@
-//! Listeners: declared ones only ever move, so there is nothing to take away.
+//! Listeners: those of the page and of plain RTMP only ever move, that of RTMPS comes and goes.
 
 use serde_json::Value;
 
@@ -8,6 +8,16 @@ use crate::control::{Action, Listener, ObjectId, Observed, Phase};
 use std::net::SocketAddr;
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    for (&listener, &had) in &observed.listeners {
+        let object = ObjectId::Listener(listener);
+        // One that could not be resolved is wanted, and stays where it is.
+        let is_wanted = listener != Listener::Rtmps
+            || desired.listeners.contains_key(&listener)
+            || desired.held.iter().any(|held| held.object == object);
+        if !is_wanted && let Some(change) = Change::between(object, Some(fields(listener, had)), None) {
+            plan.push(Phase::Retire, Action::Unbind { listener }, change);
+        }
+    }
     for (&listener, &want) in &desired.listeners {
         let object = ObjectId::Listener(listener);
         let had = observed.listeners.get(&listener).map(|&had| fields(listener, had));

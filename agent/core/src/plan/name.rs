@@ -11,6 +11,8 @@ impl fmt::Display for ObjectId {
         f.write_str(&match self {
             Self::Listener(Listener::Http) => option_path(&["http"]),
             Self::Listener(Listener::Rtmp) => option_path(&["rtmp"]),
+            Self::Listener(Listener::Rtmps) => option_path(&["rtmps"]),
+            Self::Certificate => option_path(&["rtmps", "certificateFile"]),
             Self::TrustedProxies => option_path(&["http", "trustedProxies"]),
             Self::Admin => option_path(&["admin"]),
             Self::Webhook(name) => option_path(&["webhooks", name]),
@@ -32,6 +34,7 @@ impl fmt::Display for Listener {
         f.write_str(match self {
             Self::Http => "http",
             Self::Rtmp => "rtmp",
+            Self::Rtmps => "rtmps",
         })
     }
 }

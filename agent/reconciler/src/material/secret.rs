@@ -1,4 +1,4 @@
-//! Reading one secret file.
+//! Reading one secret file, or a certificate, which is replaced as secrets are.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,9 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nixcast_core::certificates;
 use zeroize::Zeroizing;
 
-/// Larger files are refused unread: whatever they are, they are no key and no password.
+/// Larger files are refused unread: whatever they are, they are no stream key and no password.
 const MAX_FILE_BYTES: usize = 4096;
 
 /// A file that was written to more recently than this may be half written, and half a key would end the session that
@@ -22,13 +23,31 @@ const STORE: &str = "/nix/store";
 
 /// Reads what a secret file holds. The reason completes a sentence that begins with the path.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read_secret(path, MAX_FILE_BYTES)
+}
+
+/// As [`read`], for the private key of a certificate.
+pub(super) fn read_private_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read_secret(path, certificates::MAX_KEY_BYTES)
+}
+
+/// As [`read`], for what may lie in the Nix store.
+pub(super) fn read_certificate(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read_settled(path, certificates::MAX_CHAIN_BYTES)
+}
+
+fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     if leads_into(path, Path::new(STORE)) {
         return Err("leads into the Nix store, which everyone can read".to_owned());
     }
+    read_settled(path, limit)
+}
+
+fn read_settled(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let end = Instant::now() + PATIENCE;
     loop {
         let file = super::file::open_regular(path)?;
-        let content = read_at_most(&file, MAX_FILE_BYTES);
+        let content = read_at_most(&file, limit);
         match unsettled_for(&file) {
             Some(rest) if Instant::now() < end => thread::sleep(rest),
             _ => return content,
@@ -53,7 +72,7 @@ fn read_at_most(file: &File, limit: usize) -> Result<Zeroizing<Vec<u8>>, String>
     let bound = u64::try_from(limit + 1).unwrap_or(u64::MAX);
     file.take(bound).read_to_end(&mut content).map_err(|cause| format!("could not be read: {cause}"))?;
     if content.len() > limit {
-        return Err(format!("is larger than {limit} bytes, so it holds no secret"));
+        return Err(format!("is larger than {limit} bytes, so it does not hold what it should"));
     }
     Ok(content)
 }

@@ -5,7 +5,7 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 18] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
     ("addresses.nix", include_str!("../../../../module/addresses.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
@@ -19,6 +19,7 @@ const FILES: [(&str, &str); 17] = [
     ("options/public-url.nix", include_str!("../../../../module/options/public-url.nix")),
     ("options/reconcile.nix", include_str!("../../../../module/options/reconcile.nix")),
     ("options/rtmp.nix", include_str!("../../../../module/options/rtmp.nix")),
+    ("options/rtmps.nix", include_str!("../../../../module/options/rtmps.nix")),
     ("options/service.nix", include_str!("../../../../module/options/service.nix")),
     ("options/stream-keys.nix", include_str!("../../../../module/options/stream-keys.nix")),
     ("options/video.nix", include_str!("../../../../module/options/video.nix")),

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use nixcast_tests::certificate;
 use nixcast_tests::connection::Connection;
 use serde_json::{Value, json};
 
@@ -46,7 +47,56 @@ pub(super) fn recipes() -> Vec<Recipe> {
         Recipe::of("rtmp.address", addresses, |stage, value| {
             listens(value, stage.server.settings.rtmp.port, rtmp_answers)
         }),
+        Recipe::of(
+            "rtmps.port",
+            |stage| one(stage.spare_ports[1]),
+            |stage, value| {
+                for port in [port(&stage.base["rtmps"]["port"]), stage.spare_ports[1]] {
+                    let address = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
+                    answers(address, tls_answers(address), json!(port) == *value)?;
+                }
+                shows_its_certificate(stage, 0)
+            },
+        ),
+        Recipe::of("rtmps.address", addresses, |stage, value| {
+            listens(value, stage.server.settings.rtmps.port, tls_answers)
+        }),
+        Recipe::of(
+            "rtmps.enable",
+            |_| one(false),
+            |stage, value| {
+                let address = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), stage.server.settings.rtmps.port);
+                answers(address, tls_answers(address), value == true)
+            },
+        ),
+        // A pair is renewed in two steps, and in between the one before stays in force: so the certificate changes to
+        // one of the same key, and the key to the same one in another file.
+        Recipe::of(
+            "rtmps.certificateFile",
+            |stage| one(stage.certificates[1].0.as_str()),
+            |stage, value| shows_its_certificate(stage, usize::from(value == &json!(stage.certificates[1].0))),
+        ),
+        Recipe::of(
+            "rtmps.keyFile",
+            |stage| one(stage.other_key_file.as_str()),
+            |stage, _| {
+                let (path, key) = (&stage.server.settings.rtmps.key_file, &stage.certificates[0]);
+                require(path.is_some(), || "no key is declared".to_owned())?;
+                shows_its_certificate(stage, 0).map_err(|reason| format!("{reason} ({})", key.0))
+            },
+        ),
     ]
+}
+
+/// Whether a TLS handshake succeeds there.
+fn tls_answers(address: SocketAddr) -> bool {
+    certificate::is_tls(address)
+}
+
+fn shows_its_certificate(stage: &Stage, place: usize) -> Result<(), String> {
+    let shown = certificate::shown_at(stage.server.settings.rtmps.port, &stage.authority.file())?;
+    let wanted = &stage.certificates[place].1;
+    require(shown == *wanted, || format!("{shown} is shown instead of {wanted}"))
 }
 
 fn port(value: &Value) -> u16 {

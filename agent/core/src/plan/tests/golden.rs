@@ -5,10 +5,11 @@ use nixcast_schema::{
 };
 
 use super::model;
+use crate::certificates::{CertificateChain, PrivateKey};
 use crate::control::{LogoRef, ObjectId, Observed};
 use crate::keys::{Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
-use crate::plan::{Colour, Desired, DesiredLogo, Material, Picture, plan, render};
+use crate::plan::{Colour, Desired, DesiredCertificate, DesiredLogo, Material, Picture, plan, render};
 use crate::webhooks::SigningSecret;
 
 struct World {
@@ -58,11 +59,26 @@ impl World {
 }
 
 fn text(change: impl FnOnce(&mut World)) -> String {
+    text_from(|_| (), change)
+}
+
+fn text_from(first: impl FnOnce(&mut World), change: impl FnOnce(&mut World)) -> String {
     let mut world = World::new();
+    first(&mut world);
     let observed = world.observed();
     change(&mut world);
     let plan = plan(&world.desired(), &observed);
     render(&plan.changes, &plan.held, Colour::Plain)
+}
+
+fn with_tls(world: &mut World) {
+    world.settings.rtmps.enable = true;
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nYmF0dGVyeQ==\n-----END {label}-----\n");
+    world.material.certificate = Some(DesiredCertificate {
+        chain: Ok(CertificateChain::from_file_content(pem("CERTIFICATE").as_bytes()).unwrap()),
+        private_key: Ok(PrivateKey::from_file_content(pem("PRIVATE KEY").as_bytes()).unwrap()),
+        fresh_salt: Salt::new([1; 16]),
+    });
 }
 
 #[test]
@@ -120,6 +136,16 @@ fn plans_read_as_they_always_did() {
                 world.material.admin = Some((Ok(password), Salt::new([1; 16])));
             }),
         ),
+        ("rtmps", text(with_tls)),
+        (
+            "rtmps-renewed-by-half",
+            text_from(with_tls, |world| {
+                let reason = "services.nixcast.rtmps.keyFile: /var/lib/acme/host/key.pem does not exist".to_owned();
+                world.material.certificate.as_mut().unwrap().private_key = Err(reason);
+                world.settings.rtmps.port = 443;
+            }),
+        ),
+        ("rtmps-off", text_from(with_tls, |world| world.settings.rtmps.enable = false)),
         (
             "webhooks",
             text(|world| {
@@ -171,7 +197,10 @@ fn plans_read_as_they_always_did() {
         ),
     ];
     for (name, got) in cases {
-        assert!(!got.contains("horse") && !got.contains("battery"), "{name} shows a secret:\n{got}");
+        assert!(
+            !got.contains("horse") && !got.contains("battery") && !got.contains("YmF0"),
+            "{name} shows a secret:\n{got}"
+        );
         compare(name, &got);
     }
 }

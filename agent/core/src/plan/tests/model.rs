@@ -6,6 +6,12 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
     for step in steps {
         match step.action.clone() {
             Action::Bind { listener, address } => drop(observed.listeners.insert(listener, address)),
+            Action::Unbind { listener } => drop(observed.listeners.remove(&listener)),
+            Action::SetCertificate { certificate, chain, private_key } => {
+                assert!(certificate.is_of(&chain, &private_key), "a certificate travels with its own files");
+                observed.certificate = Some(certificate);
+            }
+            Action::RemoveCertificate => observed.certificate = None,
             Action::PutStreamKey { name, grant } => drop(observed.stream_keys.insert(name, grant)),
             Action::RemoveStreamKey { name } => drop(observed.stream_keys.remove(&name)),
             Action::PutPage { page, logo_base64 } => {

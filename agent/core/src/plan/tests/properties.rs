@@ -4,10 +4,11 @@ use nixcast_schema::{Preset, Settings, StreamKey, Variant, Webhook, WebhookEvent
 use proptest::prelude::*;
 
 use super::model;
-use crate::control::{Action, LogoRef, ObjectId, Observed, Phase};
+use crate::certificates::{CertificateChain, PrivateKey};
+use crate::control::{Action, Listener, LogoRef, ObjectId, Observed, Phase};
 use crate::keys::{self, Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
-use crate::plan::{Desired, DesiredLogo, Material, Picture, plan};
+use crate::plan::{Desired, DesiredCertificate, DesiredLogo, Material, Picture, plan};
 use crate::webhooks::SigningSecret;
 
 fn secret() -> impl Strategy<Value = Result<StreamKeySecret, String>> {
@@ -101,14 +102,39 @@ fn webhooks() -> impl Strategy<Value = Vec<(Webhook, Option<SecretAndSalt>)>> {
     })
 }
 
+fn pem(label: &str, body: &str) -> String {
+    format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+}
+
+/// None: publishers may not connect with TLS.
+fn certificate() -> impl Strategy<Value = Option<DesiredCertificate>> {
+    let chain = prop_oneof![
+        4 => "[ab]".prop_map(|body| Ok(CertificateChain::from_file_content(pem("CERTIFICATE", &body).as_bytes()).unwrap())),
+        1 => Just(Err("the file is gone".to_owned())),
+    ];
+    let private_key = prop_oneof![
+        4 => "[ab]".prop_map(|body| Ok(PrivateKey::from_file_content(pem("PRIVATE KEY", &body).as_bytes()).unwrap())),
+        1 => Just(Err("the file is gone".to_owned())),
+    ];
+    prop::option::of(
+        (chain, private_key, any::<[u8; 16]>()).prop_map(|(chain, private_key, salt)| DesiredCertificate {
+            chain,
+            private_key,
+            fresh_salt: Salt::new(salt),
+        }),
+    )
+}
+
 fn address() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["::", "127.0.0.1", "bad"])
 }
 
 fn desired() -> impl Strategy<Value = Desired> {
-    (stream_keys(), variants(), logo(), "[xy]", 0..5u8, 1..3u16, address(), admin(), webhooks()).prop_map(
-        |(keys, variants, logo, name, latency_level, port, address, admin, webhooks)| {
+    (stream_keys(), variants(), logo(), "[xy]", 0..5u8, 1..3u16, address(), admin(), webhooks(), certificate())
+        .prop_map(|(keys, variants, logo, name, latency_level, port, address, admin, webhooks, certificate)| {
             let mut settings = Settings::default();
+            settings.rtmps.enable = certificate.is_some();
+            settings.rtmps.address = address.to_owned();
             settings.admin.password_file = admin.as_ref().map(|_| "/run/admin".to_owned());
             settings.metrics.enable = latency_level > 2;
             let (webhooks, secrets): (Vec<Webhook>, Vec<_>) = webhooks.into_iter().unzip();
@@ -123,9 +149,8 @@ fn desired() -> impl Strategy<Value = Desired> {
             let (stream_keys, material): (Vec<StreamKey>, Vec<_>) = keys.into_iter().unzip();
             let keys = stream_keys.iter().map(|key| key.name.clone()).zip(material).collect::<BTreeMap<_, _>>();
             settings.stream_keys = stream_keys;
-            Desired::resolve(&settings, &Material { keys, admin, webhooks: secrets, logo })
-        },
-    )
+            Desired::resolve(&settings, &Material { keys, admin, webhooks: secrets, certificate, logo })
+        })
 }
 
 /// An engine as some earlier document, applied whole or in part, left it.
@@ -173,6 +198,20 @@ proptest! {
         let switch: Vec<_> = steps.iter().filter(|step| step.phase == Phase::Switch).collect();
         let removals_lead = switch.is_sorted_by_key(|step| !matches!(step.action, Action::RemoveStreamKey { .. }));
         prop_assert!(removals_lead);
+    }
+
+    #[test]
+    fn a_listener_with_tls_opens_after_its_certificate_and_closes_before_it(
+        desired in desired(), observed in observed(),
+    ) {
+        let steps = plan(&desired, &observed).steps;
+        let place = |wanted: fn(&Action) -> bool| steps.iter().position(|step| wanted(&step.action));
+        let set = place(|action| matches!(action, Action::SetCertificate { .. }));
+        let bind = place(|action| matches!(action, Action::Bind { listener: Listener::Rtmps, .. }));
+        let unbind = place(|action| matches!(action, Action::Unbind { .. }));
+        let remove = place(|action| matches!(action, Action::RemoveCertificate));
+        prop_assert!(set.zip(bind).is_none_or(|(set, bind)| set < bind));
+        prop_assert!(unbind.zip(remove).is_none_or(|(unbind, remove)| unbind < remove));
     }
 
     #[test]
@@ -229,6 +268,14 @@ proptest! {
             None => prop_assert_eq!(&with_held.admin, &None),
             Some(Ok(_)) => prop_assert!(with_held.admin.is_some()),
             Some(Err(_)) => prop_assert_eq!(&with_held.admin.is_some(), &observed.admin.is_some()),
+        }
+        match desired.certificate.as_ref().map(|want| (&want.chain, &want.private_key)) {
+            None => prop_assert!(
+                with_held.certificate.is_none() && !with_held.listeners.contains_key(&Listener::Rtmps)
+            ),
+            Some((Ok(chain), Ok(key))) => prop_assert!(with_held.certificate.unwrap().is_of(chain, key)),
+            // Half a pair is none: the old one stays whole.
+            Some(_) => prop_assert_eq!(&with_held.certificate, &observed.certificate),
         }
         prop_assert!(with_held.stream_keys.keys().all(|name| desired.stream_keys.contains_key(name)));
         prop_assert_eq!(with_held.ladder, desired.ladder);

@@ -87,6 +87,9 @@ fn perform(state: &mut State, step: Step) -> Outcome {
     let observed = &mut state.observed;
     match step.action {
         Action::Bind { listener, address } => drop(observed.listeners.insert(listener, address)),
+        Action::Unbind { listener } => drop(observed.listeners.remove(&listener)),
+        Action::SetCertificate { certificate, .. } => observed.certificate = Some(certificate),
+        Action::RemoveCertificate => observed.certificate = None,
         Action::PutStreamKey { name, grant } => drop(observed.stream_keys.insert(name, grant)),
         Action::RemoveStreamKey { name } => drop(observed.stream_keys.remove(&name)),
         Action::PutPage { page, .. } => observed.page = Some(page),
