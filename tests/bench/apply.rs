@@ -51,6 +51,7 @@ fn pair(what: &str, took: &[f64], most: f64) -> [Row; 2] {
         ours: percentile(took, percent),
         theirs: None,
         unit: "ms",
+        spread: "-".to_owned(),
         aim: Aim::AtMost(most),
     })
 }
@@ -67,7 +68,7 @@ fn nobody_noticed(run: &Run) -> [Row; 4] {
         (format!("HTTP errors, {seen}"), watched.errors.len() as u64),
         ("viewers' connections that were lost".to_owned(), watched.reconnects),
     ]
-    .map(|(what, count)| Row { what, ours: count as f64, theirs: None, unit: "", aim: Aim::AtMost(0.0) })
+    .map(|(what, count)| Row::alone(what, count as f64, "", Aim::AtMost(0.0)))
 }
 
 /// For whoever wonders what the figures are made of: the leaves changed, and the slowest change of each effect.

@@ -37,6 +37,7 @@ pub(crate) fn memory() -> Vec<Row> {
                 ours: process::resident_bytes(pid) as f64 / 1_048_576.0,
                 theirs: None,
                 unit: "MiB",
+                spread: "-".to_owned(),
                 aim: Aim::AtMost(most),
             }
         })
@@ -50,6 +51,7 @@ pub(crate) fn start() -> Vec<Row> {
         ours: median(&took),
         theirs: None,
         unit: "ms",
+        spread: "-".to_owned(),
         aim: Aim::AtMost(500.0),
     }]
 }

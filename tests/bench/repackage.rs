@@ -41,12 +41,13 @@ pub(crate) fn measure() -> Vec<Row> {
         ours: per_second(before.0, cpu(server.pids())),
         theirs: Some(("nginx-rtmp", per_second(before.1, cpu(theirs_pids())))),
         unit: "s",
+        spread: "-".to_owned(),
         aim: Aim::Ratio(1.0),
     }]
 }
 
 /// nginx in the foreground, with nothing but RTMP in and HLS out in this folder.
-fn nginx(folder: &Path, port: u16) -> Process {
+pub(crate) fn nginx(folder: &Path, port: u16) -> Process {
     let here = folder.display();
     // Started by root, nginx gives its worker to another user, who could not write to this folder.
     let user = if process::is_root() { "user root;" } else { "" };

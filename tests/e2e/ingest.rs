@@ -129,10 +129,11 @@ fn a_second_publisher_is_told_that_the_channel_is_taken_and_the_first_goes_on() 
     let mut scene = Scene::with_key();
     scene.add_key("guest");
     let live = Live::start(scene);
-    for name in ["guest", "main"] {
+    for (name, reason) in [("guest", "somebody else is publishing"), ("main", "this stream key is publishing already")]
+    {
         let target = live.server.target(name);
-        assert_refused(&Publisher::copy(&target, &Clip::SMALL), "somebody else is publishing");
-        assert_refused(&Publisher::librtmp(&target, &Clip::SMALL), "somebody else is publishing");
+        assert_refused(&Publisher::copy(&target, &Clip::SMALL), reason);
+        assert_refused(&Publisher::librtmp(&target, &Clip::SMALL), reason);
     }
     let story = live.finish();
     assert!(story.rung("source").segments.len() >= 3, "{}", playlist_of("source"));

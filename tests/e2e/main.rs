@@ -12,6 +12,7 @@ mod hot_ladder;
 mod ingest;
 mod ladder_storm;
 mod last_good;
+mod life_cycle;
 mod live;
 mod live_change;
 mod monitoring;

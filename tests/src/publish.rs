@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::clip::{self, Clip};
-use crate::process::Process;
+use crate::process::{self, Process};
 
 /// Where a publisher goes, and with which stream key.
 #[derive(Clone, Debug)]
@@ -75,6 +77,16 @@ impl Publisher {
     fn start(name: &str, command: &mut Command) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         Self { process: Process::spawn(name, command, &folder.path().join("log")), _folder: folder }
+    }
+
+    /// Ends it without giving it a chance to say anything, and waits until it is gone.
+    pub fn kill(&self) {
+        self.process.end(Signal::KILL, Duration::from_secs(5));
+    }
+
+    /// Stops it in its tracks: the connection stands, and nothing comes over it.
+    pub fn freeze(&self) {
+        process::send(self.process.id(), Signal::STOP);
     }
 
     pub fn is_running(&self) -> bool {

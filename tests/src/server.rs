@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use nixcast_core::control::{BroadcastFacts, Observed, Request, Response};
+use nixcast_core::control::{BroadcastFacts, BroadcastState, Observed, Request, Response};
 use nixcast_schema::{Rtmps, Settings, StreamKey};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -238,14 +238,22 @@ impl Nixcast {
         self.observe().broadcast
     }
 
-    /// Waits until the broadcast can be played, and returns its facts.
+    /// Waits until the broadcast has a publisher and can be played, and returns its facts.
     #[track_caller]
     pub fn wait_live(&self) -> BroadcastFacts {
         wait::until("a playable broadcast", LIVE_WITHIN, || {
             let playlist = playlist::multivariant(self.http_port())?;
             let all_there =
                 playlist::media_paths(&playlist).iter().all(|path| playlist::media(self.http_port(), path).is_ok());
-            if all_there { self.broadcast() } else { None }
+            if all_there { self.broadcast().filter(|facts| facts.state == BroadcastState::Live) } else { None }
+        })
+    }
+
+    /// Waits until the broadcast waits for its publisher, and returns its facts.
+    #[track_caller]
+    pub fn wait_reconnecting(&self) -> BroadcastFacts {
+        wait::until("a broadcast that waits for its publisher", LIVE_WITHIN, || {
+            self.broadcast().filter(|facts| facts.state == BroadcastState::Reconnecting)
         })
     }
 

@@ -37,6 +37,12 @@ pub struct Segment {
     pub duration: f64,
     /// Path of its init section.
     pub init: String,
+    /// When it began, as the playlist states: seconds since 1970.
+    pub began: Option<f64>,
+    /// When it was seen first, seconds since 1970.
+    pub seen: f64,
+    /// Discontinuities of the broadcast before it, as the playlist states.
+    pub era: u64,
     pub bytes: Vec<u8>,
 }
 
@@ -45,6 +51,8 @@ pub struct Segment {
 pub struct Track {
     pub target_seconds: u64,
     pub segments: BTreeMap<u64, Segment>,
+    /// Whether the playlist was closed.
+    pub is_ended: bool,
     /// When the last new segment was listed.
     grown_at: Instant,
     late: bool,
@@ -74,6 +82,8 @@ struct Seen {
     inits: BTreeMap<String, Vec<u8>>,
     problems: Vec<String>,
     may_get_longer: bool,
+    may_break: bool,
+    may_end: bool,
 }
 
 /// How a watcher asks for a path.
@@ -132,6 +142,27 @@ impl LiveWatcher {
     /// Target durations may grow from now on: a higher latency level was asked for.
     pub fn expect_longer_segments(&self) {
         self.seen.lock().unwrap().may_get_longer = true;
+    }
+
+    /// The publisher is lost and comes back from now on: pauses and discontinuities are to be expected, and a time of
+    /// its own after each.
+    pub fn expect_breaks(&self) {
+        self.seen.lock().unwrap().may_break = true;
+    }
+
+    /// The broadcast ends from now on: playlists are closed.
+    pub fn expect_end(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        (seen.may_break, seen.may_end) = (true, true);
+    }
+
+    /// Waits until every playlist seen so far is closed.
+    #[track_caller]
+    pub fn wait_end(&self, limit: Duration) {
+        wait::until("the end of every playlist", limit, || {
+            let seen = self.seen.lock().unwrap();
+            seen.tracks.values().all(|track| track.is_ended).then_some(())
+        });
     }
 
     /// Paths of the playlists seen so far.
@@ -232,10 +263,11 @@ fn look_at_everything(fetch: &mut Fetch, seen: &Mutex<Seen>) {
 }
 
 fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
-    let Seen { tracks, inits, problems, may_get_longer } = seen;
+    let Seen { tracks, inits, problems, may_get_longer, may_break, may_end } = seen;
     let track = tracks.entry(path.to_owned()).or_insert_with(|| Track {
         target_seconds: list.target_duration,
         segments: BTreeMap::new(),
+        is_ended: false,
         grown_at: Instant::now(),
         late: false,
     });
@@ -243,10 +275,15 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
     if *may_get_longer || is_borrowing(list) {
         track.target_seconds = track.target_seconds.max(list.target_duration);
     }
-    problems.extend(broken_promises(path, track, list).into_iter().map(|promise| format!("{path}: {promise}")));
+    let allowed = Allowed { breaks: *may_break, end: *may_end };
+    problems
+        .extend(broken_promises(path, track, list, allowed).into_iter().map(|promise| format!("{path}: {promise}")));
+    track.is_ended = list.end_list;
 
     let mut init = None;
+    let mut era = list.discontinuity_sequence;
     for (msn, listed) in (list.media_sequence..).zip(&list.segments) {
+        era += u64::from(listed.discontinuity);
         if let Some(map) = &listed.map {
             init = Some(playlist::resolve(path, &map.uri));
         }
@@ -273,20 +310,29 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
             inits.insert(init.clone(), fetch(&init));
         }
         let bytes = fetch(&uri);
-        track.segments.insert(msn, Segment { uri, duration: f64::from(listed.duration), init, bytes });
+        let began = listed.program_date_time.map(|date| date.timestamp_millis() as f64 / 1000.0);
+        let duration = f64::from(listed.duration);
+        track.segments.insert(msn, Segment { uri, duration, init, began, seen: unix_now(), era, bytes });
         track.grown_at = Instant::now();
         track.late = false;
     }
 
     let allowed = Duration::from_secs(track.target_seconds) * 2 + LATENESS;
-    if track.grown_at.elapsed() > allowed && !track.late {
+    if track.grown_at.elapsed() > allowed && !track.late && !*may_break {
         track.late = true;
         problems.push(format!("{path}: no new segment for {allowed:?} after segment {}", track.last_msn()));
     }
 }
 
+/// What a viewer is told of when it happens.
+#[derive(Clone, Copy, Debug)]
+struct Allowed {
+    breaks: bool,
+    end: bool,
+}
+
 /// RFC 8216, sections 4.3.3 and 6.2.1, for a playlist that was seen before.
-fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<String> {
+fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist, allowed: Allowed) -> Vec<String> {
     let mut broken = Vec::new();
     let (Some(first), Some(last)) = (track.segments.keys().next().copied(), track.segments.keys().next_back().copied())
     else {
@@ -303,18 +349,26 @@ fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<Strin
     if begin < first && !track.segments.contains_key(&begin) {
         broken.push(format!("listed segment {begin} again, older than any seen before"));
     }
-    if list.end_list {
+    if list.end_list && !allowed.end {
         broken.push("was closed".to_owned());
+    }
+    if !list.end_list && track.is_ended {
+        broken.push("goes on after its end".to_owned());
     }
     if list.target_duration > track.target_seconds {
         broken.push(format!("target duration grew from {} to {}", track.target_seconds, list.target_duration));
     }
     for (msn, listed) in (begin..).zip(&list.segments) {
-        if listed.discontinuity {
+        if listed.discontinuity && !allowed.breaks {
             broken.push(format!("segment {msn} is announced as a discontinuity"));
         }
         if f64::from(listed.duration).round() > list.target_duration as f64 {
             broken.push(format!("segment {msn} of {} s is longer than the target duration", listed.duration));
+        }
+        if let Some(known) = track.segments.get(&msn)
+            && known.era != era_of(list, msn)
+        {
+            broken.push(format!("segment {msn} was in era {} and is now in {}", known.era, era_of(list, msn)));
         }
         if let Some(known) = track.segments.get(&msn)
             && known.uri != playlist::resolve(path, &listed.uri)
@@ -323,6 +377,16 @@ fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist) -> Vec<Strin
         }
     }
     broken
+}
+
+/// Discontinuities of the broadcast before segment `msn`.
+fn era_of(list: &MediaPlaylist, msn: u64) -> u64 {
+    let before = (list.media_sequence..=msn).zip(&list.segments).filter(|(_, listed)| listed.discontinuity).count();
+    list.discontinuity_sequence + before as u64
+}
+
+fn unix_now() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970").as_secs_f64()
 }
 
 /// Whether the playlist goes on with another rung's segments, or over a hole, and is honest about their duration.
@@ -376,10 +440,11 @@ impl Story {
         self.assert_decodes();
         let mut holes = Vec::new();
         for (path, track) in &self.tracks {
-            let mut end: Option<f64> = None;
+            let (mut end, mut era): (Option<f64>, Option<u64>) = (None, None);
             for run in track.runs() {
                 for packet in media::packets(&self.write(&run)) {
-                    if let Some(end) = end.filter(|end| (packet.dts - end).abs() > SEAM) {
+                    let is_break = era.is_some_and(|era| era != run[0].1.era);
+                    if let Some(end) = end.filter(|end| !is_break && (packet.dts - end).abs() > SEAM) {
                         let span = span(path, &run);
                         holes.push(format!(
                             "{span}: a packet at {:.3} s follows one that ends at {end:.3} s",
@@ -387,6 +452,7 @@ impl Story {
                         ));
                     }
                     end = Some(packet.dts + packet.duration);
+                    era = Some(run[0].1.era);
                 }
             }
         }

@@ -25,6 +25,16 @@ pub enum Refusal {
     ExpiredKey { name: String },
     #[error("somebody else is publishing to this channel right now")]
     ChannelTaken,
+    #[error(
+        "this stream key is publishing already, and that connection is alive; stop the other encoder, or try again \
+         once it has sent nothing for 2 seconds"
+    )]
+    KeyInUse,
+    #[error("this stream key is publishing already; stop the other encoder first")]
+    KeyInUseForGood,
+    /// Told to the connection that published until now.
+    #[error("another connection with the same stream key has taken over")]
+    TakenOver,
 }
 
 /// What a publisher asks for.
@@ -34,8 +44,6 @@ pub struct Request<'a> {
     pub app: &'a str,
     /// The presented stream key, as sent.
     pub key: &'a [u8],
-    /// Whether somebody publishes to the channel already.
-    pub is_taken: bool,
 }
 
 /// The grant a publisher was let in with, kept for the session's life.
@@ -48,7 +56,8 @@ pub struct Admitted {
 
 /// Lets a publisher in or says why not. `now` is seconds since 1970.
 ///
-/// The key is judged before the channel's state, so that a stranger cannot learn whether somebody is live.
+/// Judges the key alone. Whether the channel is free is for [`crate::lifecycle`] to say afterwards, so that a stranger
+/// cannot learn whether somebody is live.
 pub fn admit(request: &Request<'_>, grants: &BTreeMap<String, KeyGrant>, now: i64) -> Result<Admitted, Refusal> {
     let channel = ChannelId::live();
     // For `rtmp://HOST/live` without a key ffmpeg names no application and publishes "live".
@@ -71,9 +80,6 @@ pub fn admit(request: &Request<'_>, grants: &BTreeMap<String, KeyGrant>, now: i6
         );
     let (name, grant) = found.ok_or(Refusal::WrongKey)?;
     usable(name, grant, now)?;
-    if request.is_taken {
-        return Err(Refusal::ChannelTaken);
-    }
     Ok(Admitted { channel, key_name: name.clone(), grant: grant.clone() })
 }
 
@@ -118,38 +124,37 @@ mod tests {
             .into()
     }
 
-    fn ask(app: &str, key: &str, is_taken: bool, now: i64) -> Result<String, Refusal> {
-        let request = Request { app, key: key.as_bytes(), is_taken };
+    fn ask(app: &str, key: &str, now: i64) -> Result<String, Refusal> {
+        let request = Request { app, key: key.as_bytes() };
         admit(&request, &grants(), now).map(|admitted| admitted.key_name)
     }
 
     #[test]
     fn each_publisher_is_let_in_or_told_why_not() {
         let named = |name: &str| name.to_owned();
-        for (app, key, is_taken, now, expected) in [
-            ("live", "key-of-the-main-stage", false, 0, Ok(named("main"))),
-            ("live", "key-of-the-main-stage", true, 0, Err(Refusal::ChannelTaken)),
-            ("live", "key-of-the-main-stagf", true, 0, Err(Refusal::WrongKey)),
-            ("live", "", false, 0, Err(Refusal::MissingKey)),
-            ("", "live", false, 0, Err(Refusal::MissingKey)),
-            ("live", "key-of-the-disabled", false, 0, Err(Refusal::DisabledKey { name: named("off") })),
-            ("live", "key-of-the-expired", false, 999, Ok(named("old"))),
-            ("live", "key-of-the-expired", false, 1000, Err(Refusal::ExpiredKey { name: named("old") })),
-            ("live/key-of-the-main-stage", "x", false, 0, Err(Refusal::NoSuchChannel)),
+        for (app, key, now, expected) in [
+            ("live", "key-of-the-main-stage", 0, Ok(named("main"))),
+            ("live", "key-of-the-main-stagf", 0, Err(Refusal::WrongKey)),
+            ("live", "", 0, Err(Refusal::MissingKey)),
+            ("", "live", 0, Err(Refusal::MissingKey)),
+            ("live", "key-of-the-disabled", 0, Err(Refusal::DisabledKey { name: named("off") })),
+            ("live", "key-of-the-expired", 999, Ok(named("old"))),
+            ("live", "key-of-the-expired", 1000, Err(Refusal::ExpiredKey { name: named("old") })),
+            ("live/key-of-the-main-stage", "x", 0, Err(Refusal::NoSuchChannel)),
         ] {
-            assert_eq!(ask(app, key, is_taken, now), expected, "{app} {key} {now}");
+            assert_eq!(ask(app, key, now), expected, "{app} {key} {now}");
         }
     }
 
     #[test]
     fn nobody_gets_in_before_any_key_is_declared() {
-        let request = Request { app: "live", key: b"anything-at-all", is_taken: false };
+        let request = Request { app: "live", key: b"anything-at-all" };
         assert_eq!(admit(&request, &BTreeMap::new(), 0), Err(Refusal::WrongKey));
     }
 
     #[test]
     fn a_session_outlives_a_new_comment_and_ends_with_its_key() {
-        let request = Request { app: "live", key: b"key-of-the-main-stage", is_taken: false };
+        let request = Request { app: "live", key: b"key-of-the-main-stage" };
         let admitted = admit(&request, &grants(), 0).unwrap();
         let with = |change: fn(&mut BTreeMap<String, KeyGrant>)| {
             let mut grants = grants();

@@ -249,8 +249,12 @@ pub struct Observed {
 #[serde(rename_all = "camelCase")]
 pub struct BroadcastFacts {
     pub channel: String,
+    pub state: BroadcastState,
+    /// Present while nothing arrives from the publisher.
+    pub reconnecting: Option<Reconnecting>,
     /// Which declared stream key the publisher used.
     pub stream_key: String,
+    /// The connection that publishes, or the last one that did.
     pub session: u64,
     /// Seconds since 1970.
     pub started_at: i64,
@@ -262,6 +266,27 @@ pub struct BroadcastFacts {
     pub worker_pid: Option<u32>,
     /// Units dropped because the worker's queue was full, since the broadcast began.
     pub dropped_units: u64,
+}
+
+/// Where a broadcast stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BroadcastState {
+    /// The publisher is there; nothing can be played yet.
+    Starting,
+    Live,
+    /// The publisher is lost or silent; viewers keep what there is.
+    Reconnecting,
+}
+
+/// A wait for the publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reconnecting {
+    /// When the last of it arrived, seconds since 1970.
+    pub since: i64,
+    /// When the broadcast ends without it, seconds since 1970; none while its connection stands.
+    pub until: Option<i64>,
 }
 
 /// A named truth about the engine, in the manner of Kubernetes conditions.

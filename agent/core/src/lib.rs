@@ -1,5 +1,5 @@
 //! Every decision nixcast takes, as pure functions and state machines: what to change (`plan`), who may publish
-//! (`admission`), what a publisher's bytes mean (`rtmp`, `flv`), which playlist a viewer sees (`hls`).
+//! (`admission`), how a broadcast begins, waits and ends (`lifecycle`), what a publisher's bytes mean (`rtmp`, `flv`), which playlist a viewer sees (`hls`).
 //!
 //! Reads no clock and does no I/O: `now` and bytes come in, decisions and bytes go out.
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ pub mod hls;
 pub mod ids;
 pub mod keys;
 pub mod ladder;
+pub mod lifecycle;
 pub mod media;
 pub mod networks;
 pub mod overload;

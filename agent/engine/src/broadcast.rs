@@ -12,13 +12,15 @@ mod track;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nixcast_core::admission::{self, Admitted, Refusal};
 use nixcast_core::control::{BroadcastFacts, Condition, ObjectId};
 use nixcast_core::hls::Presentation;
 use nixcast_core::ids::SessionId;
+use nixcast_core::lifecycle::{Aftermath, Departure, Entry};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::protocol::FromWorker;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -66,9 +68,36 @@ pub(crate) struct Publish {
     pub(crate) session: SessionId,
     pub(crate) app: String,
     pub(crate) key: zeroize::Zeroizing<Vec<u8>>,
+    /// When this connection was last heard.
+    pub(crate) pulse: Pulse,
     /// Told once why the session must end.
     pub(crate) end: oneshot::Sender<Refusal>,
-    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Welcome, Refusal>>,
+}
+
+/// A publisher is let in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Welcome {
+    /// Where its first unit goes on the broadcast's time line, 90 kHz.
+    pub(crate) starts_at_90k: i64,
+}
+
+/// When a connection last brought any bytes, on the clock of [`moment_ms`]. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pulse(Arc<AtomicI64>);
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(moment_ms())))
+    }
+
+    pub(crate) fn beat(&self) {
+        self.0.store(moment_ms(), Ordering::Relaxed);
+    }
+
+    fn silent_ms(&self) -> i64 {
+        moment_ms() - self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What an admitted publisher sends, on the broadcast's time line.
@@ -91,6 +120,7 @@ enum Input {
     },
     Gone {
         session: SessionId,
+        departure: Departure,
     },
     Worker {
         epoch: u64,
@@ -116,8 +146,8 @@ impl ChannelHandle {
     }
 
     /// Says that a publisher is gone. Harmless for one that was never let in.
-    pub(crate) async fn gone(&self, session: SessionId) {
-        if self.inbox.send(Input::Gone { session }).await.is_err() {
+    pub(crate) async fn gone(&self, session: SessionId, departure: Departure) {
+        if self.inbox.send(Input::Gone { session, departure }).await.is_err() {
             tracing::debug!(%session, "the channel closed before its publisher");
         }
     }
@@ -205,15 +235,11 @@ impl Channel {
         match message {
             Input::Publish(publish) => self.admit(publish),
             Input::Media { session, media } => {
-                if let Some(show) = self.show.as_mut().filter(|show| show.session() == session) {
+                if let Some(show) = self.show.as_mut().filter(|show| show.session() == Some(session)) {
                     show.take_media(media, &self.stage);
                 }
             }
-            Input::Gone { session } => {
-                if self.show.as_ref().is_some_and(|show| show.session() == session) {
-                    self.end("the publisher is gone");
-                }
-            }
+            Input::Gone { session, departure } => self.take_leave(session, departure),
             Input::Worker { epoch, frame } => {
                 if let Some(show) = &mut self.show {
                     show.take_worker(epoch, frame, &self.stage);
@@ -235,16 +261,20 @@ impl Channel {
 
     fn admit(&mut self, publish: Publish) {
         let declared: Arc<Declared> = Arc::clone(&self.declared.borrow());
-        let request = admission::Request { app: &publish.app, key: &publish.key, is_taken: self.show.is_some() };
-        let (now, session) = (unix_seconds(), publish.session);
-        match admission::admit(&request, &declared.stream_keys, now) {
-            Ok(admitted) => {
-                if publish.reply.send(Ok(())).is_err() {
+        let session = publish.session;
+        match self.judge(&publish, &declared) {
+            Ok((admitted, entry)) => {
+                let starts_at_90k = match (entry, &self.show) {
+                    (Entry::Resume | Entry::TakeOver, Some(show)) => show.next_start_90k(),
+                    _ => 0,
+                };
+                if publish.reply.send(Ok(Welcome { starts_at_90k })).is_err() {
                     return;
                 }
                 counts::SESSIONS_ADMITTED.add(1);
-                tracing::info!(channel = %admitted.channel, %session, stream_key = admitted.key_name, "publisher admitted");
-                self.begin(session, admitted, publish.end, &declared);
+                tracing::info!(channel = %admitted.channel, %session, stream_key = admitted.key_name, ?entry, "publisher admitted");
+                let publisher = show::Publisher { session, pulse: publish.pulse, end: publish.end };
+                self.let_in(publisher, admitted, entry, &declared);
             }
             Err(refusal) => {
                 counts::SESSIONS_REFUSED.add(1);
@@ -255,34 +285,80 @@ impl Channel {
         }
     }
 
-    fn begin(&mut self, session: SessionId, admitted: Admitted, end: oneshot::Sender<Refusal>, declared: &Declared) {
-        let spawner = worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() };
-        self.ended_at = None;
-        self.show = Some(Show::begin(show::Publisher { session, admitted, end }, declared, spawner, &self.stage));
+    fn judge(&self, publish: &Publish, declared: &Declared) -> Result<(Admitted, Entry), Refusal> {
+        let request = admission::Request { app: &publish.app, key: &publish.key };
+        let admitted = admission::admit(&request, &declared.stream_keys, unix_seconds())?;
+        let entry = match &self.show {
+            Some(show) => show.judge_newcomer(&admitted, &publish.key, &declared.broadcast_rules())?,
+            None => Entry::Begin,
+        };
+        Ok((admitted, entry))
+    }
+
+    fn let_in(&mut self, publisher: show::Publisher, by: Admitted, entry: Entry, declared: &Declared) {
+        match (entry, &mut self.show) {
+            (Entry::Resume | Entry::TakeOver, Some(show)) => {
+                if entry == Entry::TakeOver {
+                    show.dismiss(Refusal::TakenOver);
+                    show.pause(&self.stage);
+                }
+                counts::RESUMES.add(1);
+                show.resume(publisher, by, &self.stage);
+            }
+            _ => {
+                self.end("another stream key begins a broadcast");
+                let spawner = worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() };
+                self.ended_at = None;
+                self.show = Some(Show::begin(publisher, by, declared, spawner, &self.stage));
+            }
+        }
         self.publish_facts();
+    }
+
+    fn take_leave(&mut self, session: SessionId, departure: Departure) {
+        let rules = self.declared.borrow().broadcast_rules();
+        let Some(show) = &mut self.show else { return };
+        match show.leave(session, departure, &rules) {
+            Some(Aftermath::Waits) => {
+                tracing::info!(%session, grace_seconds = rules.grace_seconds, "publisher lost; the broadcast waits for it");
+                show.pause(&self.stage);
+                self.publish_facts();
+            }
+            Some(Aftermath::Ends) => self.end("the publisher is gone"),
+            None => {}
+        }
     }
 
     fn take_settings(&mut self) {
         let declared: Arc<Declared> = Arc::clone(&self.declared.borrow_and_update());
         self.check_key(&declared);
+        self.check_wait(&declared);
         if let Some(show) = &mut self.show {
             show.take_settings(&declared, &self.stage);
         }
     }
 
-    /// Ends the session whose key may no longer be used. The broadcast ends with it, at once.
+    /// Ends the session whose key may no longer be used, or the wait for it. The broadcast ends with it, at once.
     fn check_key(&mut self, declared: &Declared) {
         let Some(show) = &mut self.show else { return };
         if let Err(refusal) = admission::may_continue(show.admitted(), &declared.stream_keys, unix_seconds()) {
-            tracing::warn!(session = %show.session(), reason = %refusal, "publisher's stream key is no longer good");
+            tracing::warn!(reason = %refusal, "the broadcast's stream key is no longer good");
             show.dismiss(refusal);
             self.end("the stream key was withdrawn");
+        }
+    }
+
+    /// Ends a broadcast that has waited for its publisher for as long as is declared.
+    fn check_wait(&mut self, declared: &Declared) {
+        if self.show.as_ref().is_some_and(|show| show.is_over(&declared.broadcast_rules())) {
+            self.end("the publisher did not come back");
         }
     }
 
     fn tidy(&mut self) {
         let declared: Arc<Declared> = Arc::clone(&self.declared.borrow());
         self.check_key(&declared);
+        self.check_wait(&declared);
         if let Some(show) = &mut self.show {
             show.tidy(&self.stage);
         } else if self.ended_at.take_if(|ended_at| ended_at.elapsed() > FAREWELL).is_some() {
@@ -293,13 +369,17 @@ impl Channel {
     }
 
     fn publish_facts(&mut self) {
+        let rules = self.declared.borrow().broadcast_rules();
+        if let Some(show) = &mut self.show {
+            show.take_stock(&rules, &self.stage);
+        }
         let facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
         self.facts.send_replace(facts);
     }
 
     fn end(&mut self, reason: &str) {
         let Some(show) = self.show.take() else { return };
-        tracing::info!(session = %show.session(), reason, "broadcast ended");
+        tracing::info!(broadcast = show.id(), reason, "broadcast ended");
         show.end(&self.stage);
         self.ended_at = Some(Instant::now());
         self.publish_facts();
@@ -315,6 +395,14 @@ impl Stage {
     fn replace(&self, presentation: Option<Presentation>) {
         *self.presentation.lock().unwrap_or_else(PoisonError::into_inner) = presentation;
     }
+}
+
+/// Milliseconds since 1970 by the clock of when the engine started, which runs on steadily whatever is done to that
+/// clock: waits are counted by it.
+pub(crate) fn moment_ms() -> i64 {
+    static START: LazyLock<(Instant, i64)> = LazyLock::new(|| (Instant::now(), unix_millis()));
+    let (start, unix_ms) = *START;
+    unix_ms.saturating_add(i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Seconds since 1970.

@@ -62,6 +62,8 @@ pub(crate) static INGEST_SOUND_FRAMES: Count = Count::new();
 pub(crate) static SESSIONS_ADMITTED: Count = Count::new();
 /// Publishers that were refused.
 pub(crate) static SESSIONS_REFUSED: Count = Count::new();
+/// Publishers that came back to their broadcast, or took over from a connection of their own.
+pub(crate) static RESUMES: Count = Count::new();
 /// Broadcasts that went on air, which is when their first segments could be fetched.
 pub(crate) static BROADCASTS: Count = Count::new();
 /// Segments put into playlists, of pictures and of sound.

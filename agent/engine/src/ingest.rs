@@ -12,6 +12,7 @@ use std::time::Duration;
 use nixcast_core::admission::Refusal;
 use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
+use nixcast_core::lifecycle::Departure;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish};
+use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish, Pulse, Welcome};
 use crate::counts;
 use crate::tasks::{self, chain};
 
@@ -91,6 +92,16 @@ enum Ended {
     Closing(#[from] ChannelClosed),
 }
 
+impl Ended {
+    /// OBS and ffmpeg unpublish when they are told to stop; whatever else ends a connection was not meant to.
+    fn departure(&self) -> Departure {
+        match self {
+            Self::Unpublished => Departure::Orderly,
+            _ => Departure::Lost,
+        }
+    }
+}
+
 impl Ingest {
     pub(crate) fn new(channel: ChannelHandle) -> Self {
         Self { channel, next_session: Arc::new(AtomicU64::new(1)) }
@@ -129,6 +140,7 @@ impl Ingest {
             opened,
             rtmp: Session::new(Limits::default()),
             media: media::MediaReader::default(),
+            pulse: Pulse::new(),
             end: Some(end),
             is_admitted: false,
         };
@@ -171,6 +183,7 @@ struct Connection<S> {
     opened: Instant,
     rtmp: Session,
     media: media::MediaReader,
+    pulse: Pulse,
     /// Handed to the channel at `publish`.
     end: Option<oneshot::Sender<Refusal>>,
     is_admitted: bool,
@@ -183,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Err(ended) => ended,
         };
         if self.is_admitted {
-            self.channel.gone(self.id).await;
+            self.channel.gone(self.id, ended.departure()).await;
         }
         self.part(&ended).await;
         if self.is_admitted {
@@ -219,6 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if read == 0 {
                 return Err(Ended::Closed);
             }
+            self.pulse.beat();
             counts::INGEST_BYTES.add(u64::try_from(read).unwrap_or(0));
             let may_hold_key = self.rtmp.stage() != Stage::Publishing;
             let received = self.rtmp.receive(&buffer[..read]);
@@ -279,10 +293,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // The protocol session lets a connection ask once.
         let Some(end) = self.end.take() else { return Err(Ended::Unpublished) };
         let (reply, decided) = oneshot::channel();
-        self.channel.publish(Publish { session: self.id, app, key, end, reply }).await?;
+        let pulse = self.pulse.clone();
+        self.channel.publish(Publish { session: self.id, app, key, pulse, end, reply }).await?;
         match decided.await.map_err(|_closed| ChannelClosed)? {
-            Ok(()) => {
+            Ok(Welcome { starts_at_90k }) => {
                 self.is_admitted = true;
+                self.media.start_at(starts_at_90k);
                 self.rtmp.accept_publish();
                 Ok(())
             }

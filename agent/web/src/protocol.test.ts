@@ -29,7 +29,7 @@ const page: Page = {
   searchIndexing: true,
   publicUrl: null,
 };
-const broadcast = { id: 'a', startedAt: 1, playlist: '/p', ladderRevision: 0, variants: [] };
+const broadcast = { id: 'a', startedAt: 1, reconnecting: null, playlist: '/p', ladderRevision: 0, variants: [] };
 
 describe('a frame of the event socket', () => {
   it.each([
@@ -40,6 +40,8 @@ describe('a frame of the event socket', () => {
     { kind: 'page', page },
     { kind: 'broadcast', broadcast },
     { kind: 'broadcast', broadcast: null },
+    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: null } } },
+    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: 61 } } },
   ])('is read: %o', (message) => {
     expect(readMessage(JSON.stringify(message))).toEqual(message);
   });

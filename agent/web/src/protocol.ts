@@ -65,11 +65,21 @@ export interface Variant {
   height: number;
 }
 
+/** A wait for the publisher; times in seconds since 1970. */
+export interface Reconnecting {
+  /** When the last of it arrived. */
+  since: number;
+  /** When the broadcast ends without it; null while its connection stands. */
+  until: number | null;
+}
+
 export interface Broadcast {
   /** Eight hex characters, new for each broadcast. */
   id: string;
   /** Seconds since 1970. */
   startedAt: number;
+  /** Present while nothing arrives from the publisher: the last picture stays, and more may follow. */
+  reconnecting: Reconnecting | null;
   /** Address of the multivariant playlist. */
   playlist: string;
   /** Grows each time the ladder changes while live. */
@@ -169,10 +179,15 @@ function isBroadcast(value: unknown): value is Broadcast {
     isRecord(value) &&
     typeof value['id'] === 'string' &&
     typeof value['startedAt'] === 'number' &&
+    (value['reconnecting'] === null || isReconnecting(value['reconnecting'])) &&
     typeof value['playlist'] === 'string' &&
     typeof value['ladderRevision'] === 'number' &&
     Array.isArray(value['variants'])
   );
+}
+
+function isReconnecting(value: unknown): value is Reconnecting {
+  return isRecord(value) && typeof value['since'] === 'number' && isNumberOrNull(value['until']);
 }
 
 function isString(value: unknown): value is string {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nixcast_core::control::BroadcastFacts;
+use nixcast_core::control::{BroadcastFacts, Reconnecting};
 use nixcast_core::plan::{Colour, FieldChange};
 use nixcast_reconciler::{ConditionKind, ObjectState, Status, StreamKeyStatus, drift_sentences, held_sentence};
 
@@ -115,13 +115,26 @@ fn drifted(text: &mut String, object: &str, fields: &[FieldChange], colour: Colo
 
 fn broadcast(facts: Option<&BroadcastFacts>) -> String {
     let Some(facts) = facts else { return "none".to_owned() };
-    let BroadcastFacts { stream_key, width, height, variants, dropped_units, started_at, .. } = facts;
-    let since = jiff::Timestamp::from_second(*started_at).map_or_else(|_| String::new(), |since| since.to_string());
-    let mut text = format!("{width}x{height} by \"{stream_key}\" since {since}, variants {}", variants.join(", "));
+    let BroadcastFacts { reconnecting, stream_key, width, height, variants, dropped_units, started_at, .. } = facts;
+    let since = moment(*started_at);
+    let mut text = match reconnecting {
+        None => String::new(),
+        Some(Reconnecting { since, until: None }) => format!("reconnecting since {}, ", moment(*since)),
+        Some(Reconnecting { since, until: Some(until) }) => {
+            format!("reconnecting since {} until {}, ", moment(*since), moment(*until))
+        }
+    };
+    write!(text, "{width}x{height} by \"{stream_key}\" since {since}, variants {}", variants.join(", "))
+        .expect("writing to a String cannot fail");
     if *dropped_units > 0 {
         write!(text, ", {dropped_units} units dropped").expect("writing to a String cannot fail");
     }
     text
+}
+
+/// RFC 3339, UTC; empty for a moment outside the calendar.
+fn moment(unix_seconds: i64) -> String {
+    jiff::Timestamp::from_second(unix_seconds).map_or_else(|_| String::new(), |moment| moment.to_string())
 }
 
 fn message(status: &Status, kind: ConditionKind) -> String {

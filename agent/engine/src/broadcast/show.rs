@@ -1,6 +1,7 @@
 //! One live broadcast: the publisher's session, the ladder's tracks, the worker, the presentation.
 
 mod encoding;
+mod life;
 mod load;
 mod presenting;
 mod progress;
@@ -16,6 +17,7 @@ use nixcast_core::control::{ObjectId, Rung};
 use nixcast_core::hls::Presentation;
 use nixcast_core::ids::{EncoderId, SessionId};
 use nixcast_core::ladder::{AudioOrder, Ladder, LatencyLevel, Orders, Terms};
+use nixcast_core::lifecycle::{Lifecycle, Standing};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
@@ -25,20 +27,26 @@ use tokio::sync::oneshot;
 use super::sound::Sound;
 use super::track::{Feed, RungTrack};
 use super::worker::{Spawner, Worker};
-use super::{FromPublisher, Stage, unix_millis};
+use super::{FromPublisher, Pulse, Stage, moment_ms, unix_millis};
 use crate::declared::Declared;
 
-/// The session a broadcast lives on.
+/// The connection a broadcast lives on, or lived on last.
 pub(super) struct Publisher {
     pub(super) session: SessionId,
-    pub(super) admitted: Admitted,
+    pub(super) pulse: Pulse,
     pub(super) end: oneshot::Sender<Refusal>,
 }
 
 pub(super) struct Show {
     id: String,
+    life: Lifecycle,
+    standing: Standing,
     publisher: Publisher,
     started_at_ms: i64,
+    /// End of everything the publisher has sent, on the time line, 90 kHz.
+    end_90k: i64,
+    /// Set from the return of a publisher to its first unit, with which a new era begins.
+    is_returning: bool,
     ladder: Ladder,
     orders: Orders,
     wishes: Wishes,
@@ -50,6 +58,8 @@ pub(super) struct Show {
     sound: Sound,
     spawner: Spawner,
     worker: Option<Worker>,
+    /// The worker of a publisher that was lost, asked to give what it still has, and since when.
+    leaving: Option<(Worker, Instant)>,
     worker_started: Instant,
     next_epoch: u64,
     quick_deaths: u32,
@@ -112,7 +122,13 @@ struct Source {
 }
 
 impl Show {
-    pub(super) fn begin(publisher: Publisher, declared: &Declared, spawner: Spawner, stage: &Stage) -> Self {
+    pub(super) fn begin(
+        publisher: Publisher,
+        by: Admitted,
+        declared: &Declared,
+        spawner: Spawner,
+        stage: &Stage,
+    ) -> Self {
         let started_at_ms = unix_millis();
         let id = broadcast_id(publisher.session, started_at_ms);
         let latency = declared.latency();
@@ -123,8 +139,12 @@ impl Show {
         let orders = ladder.orders(&wishes.ladder, Terms { latency, shed: &[] });
         let mut show = Self {
             id,
+            life: Lifecycle::begin(publisher.session, by, moment_ms()),
+            standing: Standing::Starting,
             publisher,
             started_at_ms,
+            end_90k: 0,
+            is_returning: false,
             ladder,
             orders,
             rungs: wishes.ladder.clone(),
@@ -135,6 +155,7 @@ impl Show {
             sound: Sound::default(),
             spawner,
             worker: None,
+            leaving: None,
             worker_started: Instant::now(),
             next_epoch: 1,
             quick_deaths: 0,
@@ -148,15 +169,22 @@ impl Show {
         };
         show.sound.want(show.orders.audio);
         show.present_ladder(stage);
+        // So that the worker is there when the first picture is.
+        show.ensure_worker(stage);
         show
     }
 
-    pub(super) fn session(&self) -> SessionId {
-        self.publisher.session
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The connection that publishes.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.life.session()
     }
 
     pub(super) fn admitted(&self) -> &Admitted {
-        &self.publisher.admitted
+        self.life.by()
     }
 
     /// Tells the session why it must end.
@@ -167,6 +195,11 @@ impl Show {
     }
 
     pub(super) fn take_media(&mut self, media: FromPublisher, stage: &Stage) {
+        if let Some((start_90k, end_90k)) = self.extent_90k(&media) {
+            self.life.hear(moment_ms());
+            self.end_90k = self.end_90k.max(end_90k);
+            self.begin_era(start_90k, stage);
+        }
         match media {
             FromPublisher::FrameRate(rate) => self.frame_rate = Some(rate),
             FromPublisher::VideoConfig(config) => self.start_source(config, stage),
@@ -186,8 +219,11 @@ impl Show {
         self.send_source();
         self.follow_orders();
         if is_first {
-            tracing::info!(session = %self.session(), "video arrived");
-            self.ensure_worker(stage);
+            tracing::info!(session = %self.publisher.session, "video arrived");
+            // The one that was started with the session knows its orders.
+            if self.worker.is_none() {
+                self.ensure_worker(stage);
+            }
         }
     }
 
@@ -266,7 +302,7 @@ impl Show {
         self.pending.retain(|object, _| !matches!(object, ObjectId::Rung(name) if shed.contains(name)));
         self.sound.want(self.orders.audio);
         self.follow_orders();
-        if self.source.is_some() {
+        if self.session().is_some() {
             self.ensure_worker(stage);
         }
         self.forget_finished(stage);
@@ -324,6 +360,7 @@ impl Show {
 
     /// What must happen from time to time whatever arrives.
     pub(super) fn tidy(&mut self, stage: &Stage) {
+        self.give_up_leaving(stage);
         self.restart_if_due();
         self.forgive_deaths();
         self.watch_silence(stage);
@@ -344,7 +381,7 @@ impl Show {
         }
         let is_encoding = self.tracks.values().any(|track| matches!(track.feed(), Some(Feed::Encoder(_))));
         if !self.orders.need_worker() && !is_encoding && self.worker.take().is_some() {
-            tracing::info!(session = %self.session(), "transcoder worker no longer needed");
+            tracing::info!(session = %self.publisher.session, "transcoder worker no longer needed");
         }
     }
 

@@ -128,6 +128,13 @@ impl Sound {
         self.current.take().and_then(|mut line| line.packager.flush()).map(Made::Segment)
     }
 
+    /// Closes the open segment and forgets the publisher, who is gone; what is wanted stays wanted.
+    pub(super) fn rest(&mut self) -> Option<Made> {
+        let last = self.flush();
+        *self = Self { wanted: self.wanted, ..Self::default() };
+        last
+    }
+
     /// Where the running line ends, in samples of `rate`, half a frame early so that rounding drops nothing.
     fn resume_at(&self, rate: u32) -> Option<i64> {
         let line = self.current.as_ref()?;

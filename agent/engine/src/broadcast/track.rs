@@ -128,6 +128,12 @@ impl RungTrack {
         self.current.take().and_then(|mut line| line.packager.flush()).map(Made::Segment).into_iter().collect()
     }
 
+    /// As [`Self::flush`], and forgets what was announced: the publisher is gone.
+    pub(super) fn rest(&mut self) -> Vec<Made> {
+        self.next = None;
+        self.flush()
+    }
+
     pub(super) fn set_target(&mut self, target_ms: u32) {
         if let Some(line) = &mut self.current {
             line.packager.set_target(target_ms);

@@ -17,6 +17,11 @@ pub(super) struct MediaReader {
 }
 
 impl MediaReader {
+    /// Says where on the broadcast's time line the session begins, 90 kHz. To be told before the first tag.
+    pub(super) fn start_at(&mut self, offset_90k: i64) {
+        self.timeline = Timeline::starting_at(offset_90k);
+    }
+
     /// One video tag; none if there is nothing in it to pass on. An error ends the session.
     pub(super) fn video(&mut self, timestamp_ms: u32, payload: &Bytes) -> Result<Option<FromPublisher>, FlvError> {
         let tag = self.video.read(payload);

@@ -84,6 +84,11 @@ fn broadcast(site: &Site, text: &mut Exposition) {
     let facts = site.channel.facts().broadcast;
     let is_live = u8::from(site.broadcast().is_some());
     text.gauge("nixcast_broadcast_live", "1 while there is something to play, else 0.", is_live);
+    let is_reconnecting = u8::from(facts.as_ref().is_some_and(|facts| facts.reconnecting.is_some()));
+    let help = "1 while nothing arrives from the publisher of the running broadcast, else 0.";
+    text.gauge("nixcast_broadcast_reconnecting", help, is_reconnecting);
+    let help = "Publishers that came back to their broadcast, or took over from a connection of their own.";
+    text.counter("nixcast_broadcast_resumes_total", help, counts::RESUMES.get());
     text.counter("nixcast_broadcasts_total", "Broadcasts that went on air.", counts::BROADCASTS.get());
     let started_at = facts.as_ref().map(|facts| (&[][..], exact(facts.started_at)));
     let help = "When the publisher of the running broadcast was admitted, in seconds since 1970.";

@@ -291,6 +291,7 @@ mod tests {
         BroadcastView {
             id: text.to_owned(),
             started_at: 1,
+            reconnecting: None,
             playlist: format!("/hls/{text}"),
             ladder_revision: 0,
             variants: vec![VariantView { name: text.to_owned(), width: 640, height: 360 }],

@@ -2,7 +2,7 @@
 //!
 //! Pure functions of the settings; the types mirror `agent/web/src/protocol.ts`.
 
-use nixcast_core::control::Page;
+use nixcast_core::control::{Page, Reconnecting};
 use nixcast_schema::{Autoplay, ExternalAction, SocialHandle, Theme};
 use serde::Serialize;
 
@@ -126,6 +126,8 @@ pub(crate) struct BroadcastView {
     pub(crate) id: String,
     /// Seconds since 1970.
     pub(crate) started_at: i64,
+    /// Present while nothing arrives from the publisher: the last picture stays, and more may follow.
+    pub(crate) reconnecting: Option<Reconnecting>,
     /// Path of the multivariant playlist.
     pub(crate) playlist: String,
     /// Grows with each change of the ladder while live.

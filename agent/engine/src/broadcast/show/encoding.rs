@@ -45,7 +45,7 @@ impl Show {
         self.next_epoch += 1;
         match self.spawner.spawn(epoch) {
             Ok(worker) => {
-                tracing::info!(session = %self.session(), pid = worker.pid, "transcoder worker started");
+                tracing::info!(session = %self.publisher.session, pid = worker.pid, "transcoder worker started");
                 self.worker_started = Instant::now();
                 self.worker = Some(worker);
                 self.send_source();
@@ -70,10 +70,13 @@ impl Show {
     }
 
     pub(in crate::broadcast) fn take_worker(&mut self, epoch: u64, frame: FromWorker, stage: &Stage) {
-        if self.worker.as_ref().is_none_or(|worker| worker.epoch != epoch) {
+        let known = self.worker.as_ref().into_iter().chain(self.leaving.as_ref().map(|(worker, _)| worker));
+        if known.into_iter().all(|worker| worker.epoch != epoch) {
             return;
         }
         match frame {
+            // How one gets on that was asked to end says nothing of the next.
+            FromWorker::Report(WorkerReport::Progress(_)) if self.worker.as_ref().is_none_or(|w| w.epoch != epoch) => {}
             FromWorker::Report(report) => self.take_report(report, stage),
             FromWorker::Video(unit) => self.encoded_video(unit, stage),
             FromWorker::Audio(unit) => {
@@ -148,6 +151,7 @@ impl Show {
 
     /// The worker of `epoch` is gone. Its rungs pause until a new one has reached a keyframe; the others go on.
     pub(in crate::broadcast) fn lose_worker(&mut self, epoch: u64, how: &str, stage: &Stage) {
+        self.let_go(epoch, stage);
         let Some(worker) = self.worker.take_if(|worker| worker.epoch == epoch) else { return };
         self.dropped_units += worker.dropped_units;
         drop(worker);
@@ -171,7 +175,7 @@ impl Show {
         }
         self.quick_deaths = if self.worker_started.elapsed() < PROVEN { self.quick_deaths + 1 } else { 1 };
         crate::counts::WORKERS_LOST.add(1);
-        tracing::warn!(session = %self.session(), how, deaths = self.quick_deaths, "transcoder worker lost");
+        tracing::warn!(session = %self.publisher.session, how, deaths = self.quick_deaths, "transcoder worker lost");
         self.failures.clear();
         self.ladder.forget_encoders();
         self.orders = self.next_orders();
@@ -200,7 +204,7 @@ impl Show {
     pub(super) fn restart_if_due(&mut self) {
         if self.worker.is_none()
             && self.orders.need_worker()
-            && self.source.is_some()
+            && self.session().is_some()
             && self.restart_at.is_some_and(|due| due <= Instant::now())
         {
             self.start_worker();

@@ -1,8 +1,9 @@
 //! What a broadcast shows: playlists and bytes to players, the view to pages, facts to `status`.
 
-use nixcast_core::control::{BroadcastFacts, Condition, Encode, Rung};
+use nixcast_core::control::{BroadcastFacts, BroadcastState, Condition, Encode, Reconnecting, Rung};
 use nixcast_core::hls::{InitFacts, SegmentFacts, Track};
 use nixcast_core::ids::EncoderId;
+use nixcast_core::lifecycle::{self, Standing};
 use nixcast_core::media::VideoConfig;
 
 use super::{Awaiting, Show};
@@ -45,7 +46,7 @@ impl Show {
             }
         }
         if is_new_segment {
-            self.present_view(stage);
+            self.note_segment(stage);
         }
     }
 
@@ -66,7 +67,7 @@ impl Show {
         if let Some(uri) = stage.with(|presentation| presentation.add_init(&Track::Video(rung.to_owned()), id, facts)) {
             stage.store.put(&uri, data);
         }
-        tracing::info!(session = %self.session(), rung, width = config.width, height = config.height, "rung on air");
+        tracing::info!(session = %self.publisher.session, rung, width = config.width, height = config.height, "rung on air");
     }
 
     pub(super) fn publish_sound(&mut self, made: Vec<sound::Made>, stage: &Stage) {
@@ -86,7 +87,7 @@ impl Show {
             }
         }
         if is_new_segment {
-            self.present_view(stage);
+            self.note_segment(stage);
         }
     }
 
@@ -96,6 +97,7 @@ impl Show {
             presentation.is_playable().then(|| BroadcastView {
                 id: self.id.clone(),
                 started_at: self.started_at_ms / 1000,
+                reconnecting: self.reconnecting(),
                 playlist: "/hls/stream.m3u8".to_owned(),
                 ladder_revision: presentation.ladder_revision(),
                 variants: presentation
@@ -114,6 +116,16 @@ impl Show {
         });
     }
 
+    fn reconnecting(&self) -> Option<Reconnecting> {
+        match self.standing {
+            Standing::Starting | Standing::Live => None,
+            Standing::Reconnecting(lifecycle::Reconnecting { since_ms, until_ms }) => {
+                let until = until_ms.map(|until_ms| until_ms.div_euclid(1000));
+                Some(Reconnecting { since: since_ms.div_euclid(1000), until })
+            }
+        }
+    }
+
     pub(in crate::broadcast) fn facts(&self, stage: &Stage) -> ChannelFacts {
         let variants = stage
             .with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect())
@@ -121,8 +133,14 @@ impl Show {
         let (width, height) = self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
         ChannelFacts {
             broadcast: Some(BroadcastFacts {
-                channel: self.publisher.admitted.channel.to_string(),
-                stream_key: self.publisher.admitted.key_name.clone(),
+                channel: self.admitted().channel.to_string(),
+                state: match self.standing {
+                    Standing::Starting => BroadcastState::Starting,
+                    Standing::Live => BroadcastState::Live,
+                    Standing::Reconnecting(_) => BroadcastState::Reconnecting,
+                },
+                reconnecting: self.reconnecting(),
+                stream_key: self.admitted().key_name.clone(),
                 session: self.publisher.session.0,
                 started_at: self.started_at_ms / 1000,
                 width,
