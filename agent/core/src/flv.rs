@@ -13,6 +13,7 @@ mod sps;
 pub use aac::{AudioTag, read_audio};
 pub use avc::{Picture, VideoTag, VideoTrack};
 pub use error::{FlvError, Medium};
+pub(crate) use sps::picture_samples;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Every decision nixcast takes, as pure functions and state machines: what to change (`plan`), who may publish
-//! (`admission`), how a broadcast begins, waits and ends (`lifecycle`), what a publisher's bytes mean (`rtmp`, `flv`), which playlist a viewer sees (`hls`).
+//! (`admission`), how a broadcast begins, waits and ends (`lifecycle`), what a publisher's bytes mean (`rtmp`, `flv`), which playlist a viewer sees (`hls`), what a stream measures (`facts`) and whether
+//! that is well (`health`).
 //!
 //! Reads no clock and does no I/O: `now` and bytes come in, decisions and bytes go out.
 #![forbid(unsafe_code)]
@@ -8,7 +9,9 @@ pub mod admission;
 pub mod certificates;
 pub mod control;
 pub mod diff;
+pub mod facts;
 pub mod flv;
+pub mod health;
 pub mod hls;
 pub mod ids;
 pub mod keys;

@@ -1,4 +1,4 @@
-//! The picture size out of an H.264 sequence parameter set (ISO/IEC 14496-10, section 7.3.2.1.1).
+//! Size and sample format of pictures, out of an H.264 sequence parameter set (ISO/IEC 14496-10, section 7.3.2.1.1).
 
 use super::bits::BitReader;
 
@@ -14,8 +14,11 @@ pub(super) fn picture_size(nal: &[u8]) -> Option<(u16, u16)> {
     let profile = bits.bits(8)?;
     bits.bits(16)?; // Constraint flags and level.
     at_most(bits.unsigned()?, 31)?; // seq_parameter_set_id
-    let chroma =
-        if HIGH_PROFILES.contains(&profile) { read_chroma(&mut bits)? } else { Chroma { format: 1, is_split: false } };
+    let chroma = if HIGH_PROFILES.contains(&profile) {
+        read_chroma(&mut bits)?
+    } else {
+        Chroma { format: 1, is_split: false, luma_bits: 8 }
+    };
     skip_frame_numbering(&mut bits)?;
     let width = in_macroblocks(bits.unsigned()?)?;
     let height_units = in_macroblocks(bits.unsigned()?)?;
@@ -30,15 +33,30 @@ pub(super) fn picture_size(nal: &[u8]) -> Option<(u16, u16)> {
     Some((side(width, across)?, side(height, down)?))
 }
 
+/// Chroma format (table 6-1) and bits of a luma sample. `nal` as for [`picture_size`].
+pub(crate) fn picture_samples(nal: &[u8]) -> Option<(u8, u8)> {
+    let payload = without_emulation_prevention(nal.get(1..)?);
+    let mut bits = BitReader::new(&payload);
+    let profile = bits.bits(8)?;
+    if !HIGH_PROFILES.contains(&profile) {
+        return Some((1, 8));
+    }
+    bits.bits(16)?; // Constraint flags and level.
+    at_most(bits.unsigned()?, 31)?; // seq_parameter_set_id
+    let Chroma { format, luma_bits, .. } = read_chroma(&mut bits)?;
+    Some((u8::try_from(format).ok()?, u8::try_from(luma_bits).ok()?))
+}
+
 struct Chroma {
     format: u32,
     is_split: bool,
+    luma_bits: u32,
 }
 
 fn read_chroma(bits: &mut BitReader<'_>) -> Option<Chroma> {
     let format = at_most(bits.unsigned()?, 3)?;
     let is_split = format == 3 && bits.flag()?;
-    at_most(bits.unsigned()?, 6)?; // bit_depth_luma_minus8
+    let luma_bits = 8 + at_most(bits.unsigned()?, 6)?;
     at_most(bits.unsigned()?, 6)?; // bit_depth_chroma_minus8
     bits.flag()?; // qpprime_y_zero_transform_bypass_flag
     if bits.flag()? {
@@ -49,7 +67,7 @@ fn read_chroma(bits: &mut BitReader<'_>) -> Option<Chroma> {
             }
         }
     }
-    Some(Chroma { format, is_split })
+    Some(Chroma { format, is_split, luma_bits })
 }
 
 fn skip_scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
