@@ -24,6 +24,7 @@ mod pair;
 mod random_changes;
 mod rtmps;
 mod secrets;
+mod stills;
 mod video;
 mod watching;
 mod webhooks;

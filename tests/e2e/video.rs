@@ -83,8 +83,10 @@ pub(crate) fn kbps(track: &Track) -> f64 {
 }
 
 #[test]
-fn a_ladder_of_pass_through_alone_needs_no_worker() {
-    let live = Live::start(Scene::with_key());
+fn a_ladder_of_pass_through_alone_and_no_stills_needs_no_worker() {
+    let mut scene = Scene::with_key();
+    scene.settings.video.stills = false;
+    let live = Live::start(scene);
     live.watcher.wait_segments(2);
     assert_eq!(live.server.broadcast().unwrap().worker_pid, None);
     let workers = process::descendants(live.server.process.id())

@@ -8,6 +8,7 @@ mod orders;
 mod overload;
 mod show;
 mod sound;
+mod stills;
 mod track;
 mod worker;
 
@@ -32,6 +33,7 @@ use crate::tasks;
 use crate::web::view::BroadcastView;
 pub(crate) use show::EncodingFacts;
 use show::Show;
+pub(crate) use stills::Stills;
 
 /// Messages waiting for the channel: about three seconds of media, more than a scheduling hiccup.
 const INBOX: usize = 512;
@@ -49,6 +51,7 @@ pub(crate) struct ChannelHandle {
     /// The presentation of the live broadcast. Locked for the length of one playlist, never across an await.
     pub(crate) presentation: Arc<Mutex<Option<Presentation>>>,
     pub(crate) view: watch::Receiver<Option<BroadcastView>>,
+    pub(crate) stills: watch::Receiver<Stills>,
     facts: watch::Receiver<ChannelFacts>,
 }
 
@@ -179,10 +182,11 @@ pub(crate) struct ChannelClosed;
 pub(crate) fn start(declared: Watch, store: Store, worker_program: PathBuf) -> ChannelHandle {
     let (inbox, messages) = mpsc::channel(INBOX);
     let (view_writer, view) = watch::channel(None);
+    let (stills_writer, stills) = watch::channel(Stills::default());
     let (facts_writer, facts) = watch::channel(ChannelFacts::default());
     let presentation = Arc::new(Mutex::new(None));
     let channel = Channel {
-        stage: Stage { presentation: Arc::clone(&presentation), store, view: view_writer },
+        stage: Stage { presentation: Arc::clone(&presentation), store, view: view_writer, stills: stills_writer },
         declared,
         inbox: inbox.downgrade(),
         facts: facts_writer,
@@ -191,7 +195,7 @@ pub(crate) fn start(declared: Watch, store: Store, worker_program: PathBuf) -> C
         ended_at: None,
     };
     tasks::spawn("channel", channel.run(messages));
-    ChannelHandle { inbox, presentation, view, facts }
+    ChannelHandle { inbox, presentation, view, stills, facts }
 }
 
 /// Where a broadcast puts what it makes.
@@ -200,6 +204,7 @@ struct Stage {
     presentation: Arc<Mutex<Option<Presentation>>>,
     store: Store,
     view: watch::Sender<Option<BroadcastView>>,
+    stills: watch::Sender<Stills>,
 }
 
 struct Channel {

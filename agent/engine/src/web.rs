@@ -12,6 +12,7 @@ mod look;
 mod metrics;
 mod page;
 mod shell;
+mod stills;
 pub(crate) mod view;
 mod viewers;
 
@@ -187,6 +188,7 @@ impl Site {
 
 fn routes(site: Site) -> Router {
     page::routes()
+        .merge(stills::routes())
         .route("/api/events", get(events::open))
         .route("/api/admin/status", get(admin::status))
         .route("/metrics", get(metrics::serve))

@@ -41,6 +41,9 @@ pub enum WorkerControl {
     /// from the first picture (and sound) on. A new `grid_ms` counts from the next point of the old grid.
     #[serde(rename_all = "camelCase")]
     Ladder { grid_ms: u32, encoders: Vec<EncoderSpec>, audio: Option<AudioSpec> },
+    /// Whether to make stills of the pictures that are decoded anyway. Off until told. With stills alone to make, and no
+    /// rung, every unit is decoded on its own, so only sync units may be sent.
+    Stills { enabled: bool },
     /// Flush everything and exit 0.
     End,
 }
@@ -95,6 +98,23 @@ pub enum FromWorker {
     Video(MediaUnit),
     /// Raw AAC in samples of the announced rate; `track` is the audio encoder's id.
     Audio(MediaUnit),
+    Still(Still),
+}
+
+/// A picture of the broadcast, as a whole file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Still {
+    pub kind: StillKind,
+    pub data: Bytes,
+}
+
+/// What a still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StillKind {
+    /// JPEG, at most 1280 pixels wide.
+    Thumbnail,
+    /// GIF that goes on for ever, at most 480 pixels wide, of at most the last eight pictures taken.
+    Preview,
 }
 
 /// Reports, worker to engine.

@@ -19,6 +19,7 @@ mod rung;
 mod session;
 mod size;
 mod sound;
+mod stills;
 
 use std::io;
 use std::os::fd::AsFd;

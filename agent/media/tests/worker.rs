@@ -11,5 +11,7 @@ mod ladder;
 mod sound;
 #[path = "worker/source.rs"]
 mod source;
+#[path = "worker/stills.rs"]
+mod stills;
 #[path = "worker/trouble.rs"]
 mod trouble;

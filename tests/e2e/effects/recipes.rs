@@ -5,6 +5,7 @@ mod agent;
 mod ladder;
 mod listeners;
 mod page;
+mod video;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ pub(super) fn all() -> Vec<Recipe> {
         .chain(page::recipes())
         .chain(access::recipes())
         .chain(webhooks::recipes())
+        .chain(video::recipes())
         .chain(ladder::recipes())
         .chain(listeners::recipes())
         .chain(agent::recipes())

@@ -5,6 +5,7 @@ mod life;
 mod load;
 mod presenting;
 mod progress;
+mod stills;
 
 use load::LoadWatch;
 pub(crate) use progress::EncodingFacts;
@@ -25,6 +26,7 @@ use nixcast_schema::Overload;
 use tokio::sync::oneshot;
 
 use super::sound::Sound;
+use super::stills::Stills;
 use super::track::{Feed, RungTrack};
 use super::worker::{Spawner, Worker};
 use super::{FromPublisher, Pulse, Stage, moment_ms, unix_millis};
@@ -80,6 +82,7 @@ struct Wishes {
     ladder: BTreeMap<String, Rung>,
     latency: LatencyLevel,
     when_overloaded: Overload,
+    stills: bool,
 }
 
 impl Wishes {
@@ -88,6 +91,7 @@ impl Wishes {
             ladder: declared.ladder.clone(),
             latency: declared.latency(),
             when_overloaded: declared.when_overloaded.unwrap_or_default(),
+            stills: declared.stills.unwrap_or_default(),
         }
     }
 }
@@ -249,9 +253,11 @@ impl Show {
         }
         self.publish(made, stage);
         self.forget_finished(stage);
+        let is_encoding = self.is_encoding();
         if let Some(worker) = &mut self.worker {
             let AccessUnit { dts, pts, is_sync, data } = unit;
-            worker.video(MediaUnit { track: 0, is_sync, dts, pts, data });
+            let unit = MediaUnit { track: 0, is_sync, dts, pts, data };
+            if is_encoding { worker.video(unit) } else { worker.keyframe(unit) }
         }
     }
 
@@ -269,9 +275,12 @@ impl Show {
     /// Brings the broadcast to newly declared settings: at once where nothing is on air, at the next grid point where
     /// pictures are being encoded.
     pub(super) fn take_settings(&mut self, declared: &Declared, stage: &Stage) {
-        self.wishes = Wishes::of(declared);
+        let had = std::mem::replace(&mut self.wishes, Wishes::of(declared));
         self.declare_load();
         self.follow_wishes(Why::Declared, stage);
+        if had.stills != self.wishes.stills {
+            self.follow_stills(stage);
+        }
     }
 
     /// Gives new orders for what is wished and fits.
@@ -379,8 +388,7 @@ impl Show {
         if !over.is_empty() {
             self.present_ladder(stage);
         }
-        let is_encoding = self.tracks.values().any(|track| matches!(track.feed(), Some(Feed::Encoder(_))));
-        if !self.orders.need_worker() && !is_encoding && self.worker.take().is_some() {
+        if !self.needs_worker() && !self.is_encoding() && self.worker.take().is_some() {
             tracing::info!(session = %self.publisher.session, "transcoder worker no longer needed");
         }
     }
@@ -393,6 +401,7 @@ impl Show {
         self.publish_sound(last, stage);
         stage.with(Presentation::end);
         stage.view.send_replace(None);
+        stage.stills.send_replace(Stills::default());
     }
 }
 

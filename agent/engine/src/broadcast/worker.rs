@@ -25,6 +25,9 @@ const QUEUE: usize = 256;
 /// Places kept free of media, so that control frames always find room.
 const CONTROL_RESERVE: usize = 16;
 
+/// Least time between two keyframes that are decoded for stills alone, 90 kHz: 5 s.
+const ALONE_EVERY: i64 = 5 * 90_000;
+
 /// How long a worker that was asked to end may take before it is killed.
 const END_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,8 @@ pub(super) struct Worker {
     /// Set from the first dropped video unit to the next one decoding can start at.
     is_skipping: bool,
     pub(super) dropped_units: u64,
+    /// Of the keyframe that was last given for a still, 90 kHz.
+    last_alone: Option<i64>,
 }
 
 impl Spawner {
@@ -66,7 +71,7 @@ impl Spawner {
         let (queue, frames) = mpsc::channel(QUEUE);
         tasks::spawn("worker-writer", write_frames(writer, frames));
         tasks::spawn("worker-reader", attend(reader, child, epoch, self.inbox.clone()));
-        Ok(Worker { epoch, pid, queue, is_skipping: true, dropped_units: 0 })
+        Ok(Worker { epoch, pid, queue, is_skipping: true, dropped_units: 0, last_alone: None })
     }
 }
 
@@ -86,6 +91,17 @@ impl Worker {
         }
         self.is_skipping = !has_room || self.queue.try_send(ToWorker::Video(unit)).is_err();
         self.count_dropped(u64::from(self.is_skipping));
+    }
+
+    /// Queues a video unit that is decoded alone, for stills. Others are left out, as are most keyframes.
+    pub(super) fn keyframe(&mut self, unit: nixcast_media::protocol::MediaUnit) {
+        // Whatever is decoded again begins at a keyframe.
+        self.is_skipping = true;
+        let is_due = self.last_alone.is_none_or(|last| !(0..ALONE_EVERY).contains(&unit.dts.saturating_sub(last)));
+        if unit.is_sync && is_due && self.queue.capacity() > CONTROL_RESERVE {
+            self.last_alone = Some(unit.dts);
+            self.count_dropped(u64::from(self.queue.try_send(ToWorker::Video(unit)).is_err()));
+        }
     }
 
     /// Queues an audio unit, or drops it when the queue is full.

@@ -76,12 +76,14 @@ async fn robots(State(site): State<Site>) -> Response {
 }
 
 async fn logo(State(site): State<Site>) -> Response {
+    declared_logo(&site).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+}
+
+/// The logo; none where none is declared.
+pub(super) fn declared_logo(site: &Site) -> Option<Response> {
     let declared = site.declared();
-    let reference = declared.page.as_ref().and_then(|page| page.logo.as_ref());
-    let (Some(reference), Some(data)) = (reference, declared.logo.clone()) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    picture(&reference.media_type, data).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+    let reference = declared.page.as_ref().and_then(|page| page.logo.as_ref())?;
+    picture(&reference.media_type, declared.logo.clone()?)
 }
 
 fn picture(media_type: &str, data: Bytes) -> Option<Response> {

@@ -100,7 +100,7 @@ fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &s
             meta property="og:title" content=(page.name);
             meta property="og:description" content=(description);
             meta name="twitter:card" content="summary";
-            @if let Some(public) = &page.public_url { (addresses(public, logo)) }
+            @if let Some(public) = &page.public_url { (addresses(public, if broadcast.is_some() { THUMBNAIL } else { logo })) }
             @if !page.search_indexing { meta name="robots" content="noindex"; }
             @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
@@ -116,9 +116,12 @@ fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &s
     }
 }
 
+/// What other sites show of a running broadcast. Without stills the logo is at this address as well.
+const THUMBNAIL: &str = "/thumbnail.jpg";
+
 /// What only makes sense as whole addresses: other sites read it.
-fn addresses(public_url: &str, logo: &str) -> Markup {
-    let picture = format!("{public_url}{logo}");
+fn addresses(public_url: &str, picture: &str) -> Markup {
+    let picture = format!("{public_url}{picture}");
     html! {
         link rel="canonical" href={ (public_url) "/" };
         meta property="og:url" content={ (public_url) "/" };
@@ -357,6 +360,13 @@ mod tests {
         {
             assert!(policy.contains(rule), "{rule}");
         }
+    }
+
+    #[test]
+    fn other_sites_show_the_picture_of_a_running_broadcast() {
+        let page = PageView { public_url: Some("https://live.example".to_owned()), ..page("n") };
+        let told = shell(&view(&page, Some(broadcast("x")))).into_string();
+        assert!(told.contains("<meta property=\"og:image\" content=\"https://live.example/thumbnail.jpg\">"), "{told}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
 
-use super::{Frame, FromWorker, MAX_FRAME_BYTES, MediaUnit, ToWorker};
+use super::{Frame, FromWorker, MAX_FRAME_BYTES, MediaUnit, Still, StillKind, ToWorker};
 
 const TO_WORKER_CONTROL: u8 = 0x01;
 const TO_WORKER_VIDEO: u8 = 0x02;
@@ -11,6 +11,8 @@ const TO_WORKER_AUDIO: u8 = 0x03;
 const FROM_WORKER_REPORT: u8 = 0x81;
 const FROM_WORKER_VIDEO: u8 = 0x82;
 const FROM_WORKER_AUDIO: u8 = 0x83;
+const FROM_WORKER_THUMBNAIL: u8 = 0x84;
+const FROM_WORKER_PREVIEW: u8 = 0x85;
 
 const FLAG_SYNC: u8 = 1;
 /// `u32` track, `u8` flags, `i64` dts, `i64` pts.
@@ -66,6 +68,7 @@ impl FromWorker {
             Self::Report(report) => put_json(FROM_WORKER_REPORT, report, out),
             Self::Video(unit) => put_unit(FROM_WORKER_VIDEO, unit, out),
             Self::Audio(unit) => put_unit(FROM_WORKER_AUDIO, unit, out),
+            Self::Still(still) => put_still(still, out),
         }
     }
 
@@ -78,6 +81,8 @@ impl FromWorker {
             FROM_WORKER_REPORT => serde_json::from_slice(&frame.body).map(Self::Report).map_err(ProtocolError::Json),
             FROM_WORKER_VIDEO => take_unit(frame.body).map(Self::Video),
             FROM_WORKER_AUDIO => take_unit(frame.body).map(Self::Audio),
+            FROM_WORKER_THUMBNAIL => Ok(Self::Still(Still { kind: StillKind::Thumbnail, data: frame.body })),
+            FROM_WORKER_PREVIEW => Ok(Self::Still(Still { kind: StillKind::Preview, data: frame.body })),
             kind => Err(ProtocolError::Kind { kind }),
         }
     }
@@ -97,6 +102,16 @@ fn put_unit(kind: u8, unit: &MediaUnit, out: &mut BytesMut) -> Result<(), Protoc
     out.put_i64(unit.dts);
     out.put_i64(unit.pts);
     out.put_slice(&unit.data);
+    Ok(())
+}
+
+fn put_still(still: &Still, out: &mut BytesMut) -> Result<(), ProtocolError> {
+    let kind = match still.kind {
+        StillKind::Thumbnail => FROM_WORKER_THUMBNAIL,
+        StillKind::Preview => FROM_WORKER_PREVIEW,
+    };
+    put_head(kind, still.data.len(), out)?;
+    out.put_slice(&still.data);
     Ok(())
 }
 
@@ -153,6 +168,7 @@ mod tests {
             ToWorker::Control(WorkerControl::Ladder { grid_ms: 2000, encoders: vec![spec], audio }),
             ToWorker::Video(unit(b"picture")),
             ToWorker::Audio(unit(b"")),
+            ToWorker::Control(WorkerControl::Stills { enabled: true }),
             ToWorker::Control(WorkerControl::End),
         ]
     }
@@ -168,6 +184,8 @@ mod tests {
             })),
             FromWorker::Video(unit(b"picture")),
             FromWorker::Audio(unit(b"sound")),
+            FromWorker::Still(Still { kind: StillKind::Thumbnail, data: Bytes::from_static(b"jpeg") }),
+            FromWorker::Still(Still { kind: StillKind::Preview, data: Bytes::from_static(b"gif") }),
         ]
     }
 

@@ -209,7 +209,7 @@ fn seed_frame_rate(stated: Option<Rational>, cap: Option<u8>) -> Rational {
     }
 }
 
-fn source_size(picture: &frame::Video) -> SourceSize {
+pub(super) fn source_size(picture: &frame::Video) -> SourceSize {
     let aspect = picture.aspect_ratio();
     let side = |value: i32| u32::try_from(value).unwrap_or(0);
     SourceSize {

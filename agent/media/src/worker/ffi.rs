@@ -1,10 +1,11 @@
-//! The four things libav offers and `ffmpeg-next` does not. Nothing else in the project is `unsafe`.
+//! The five things libav offers and `ffmpeg-next` does not. Nothing else in the project is `unsafe`.
 //!
 //! Each function takes the safe wrapper, so the pointer it uses is alive and, by `&mut`, not used by anyone else.
 
 #![allow(unsafe_code)]
 
 use ffmpeg_next::codec::Context;
+use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Error, ffi, frame};
 
 /// Gives a decoder its codec record (avcC, AudioSpecificConfig). Only before the context is opened.
@@ -59,4 +60,27 @@ pub(super) fn share(picture: &frame::Video) -> Result<frame::Video, Error> {
         0 => Ok(shared),
         error => Err(Error::from(error)),
     }
+}
+
+/// How the numbers of a picture become colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Colours {
+    /// BT.709; otherwise BT.601.
+    pub(super) is_bt709: bool,
+    /// Black is 0 and white 255; otherwise 16 and 235.
+    pub(super) is_full_range: bool,
+}
+
+/// Says what colours a scaler reads. It writes RGB, or luma and chroma as JPEG has them (BT.601, full range).
+pub(super) fn set_source_colours(scaler: &mut scaling::Context, colours: Colours) -> Result<(), Error> {
+    let matrix = |is_bt709| if is_bt709 { ffi::SWS_CS_ITU709 } else { ffi::SWS_CS_ITU601 };
+    // Brightness, contrast and saturation are 16.16 fixed point: none, one and one.
+    const ONE: i32 = 1 << 16;
+    // SAFETY: the context is live and nobody else's; the coefficients are static tables of libswscale.
+    let result = unsafe {
+        let from = ffi::sws_getCoefficients(matrix(colours.is_bt709));
+        let to = ffi::sws_getCoefficients(matrix(false));
+        ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), from, i32::from(colours.is_full_range), to, 1, 0, ONE, ONE)
+    };
+    if result < 0 { Err(Error::InvalidData) } else { Ok(()) }
 }

@@ -66,6 +66,11 @@ impl Ladder {
         self.pending = Some(declared);
     }
 
+    /// Whether anything is encoded, or shall be from the next grid point on.
+    pub(super) fn has_rungs(&self) -> bool {
+        !self.rungs.is_empty() || self.pending.as_ref().is_some_and(|declared| !declared.encoders.is_empty())
+    }
+
     /// Hands a decoded picture to every rung.
     pub(super) fn dispatch(
         &mut self,

@@ -72,6 +72,11 @@ impl PictureDecoder {
         self.decoder.send_eof()
     }
 
+    /// Begins anew after [`Self::finish`], with a unit that stands alone.
+    pub(super) fn restart(&mut self) {
+        self.decoder.flush();
+    }
+
     /// The next decoded picture with its time on the 90 kHz line; none when more units are needed.
     pub(super) fn next_picture(&mut self) -> Result<Option<frame::Video>, Error> {
         let mut picture = frame::Video::empty();

@@ -18,6 +18,7 @@ use super::output::{EngineGone, Output};
 use super::picture::PictureDecoder;
 use super::rung::Surroundings;
 use super::sound::Sound;
+use super::stills::Stills;
 use super::{WorkerError, WorkerOptions, chain, join};
 
 const READ_BYTES: usize = 64 * 1024;
@@ -76,6 +77,7 @@ struct Session {
     output: Output,
     ladder: Ladder,
     sound: Sound,
+    stills: Stills,
     decoder: Option<PictureDecoder>,
     corruption: Corruption,
     has_video_source: bool,
@@ -86,10 +88,20 @@ impl Session {
     fn new(output: Output, is_abandoned: Arc<AtomicBool>, options: &WorkerOptions) -> Result<Self, WorkerError> {
         let sound = Sound::start(output.clone(), Arc::clone(&is_abandoned), options.patience)?;
         let encoder_threads = options.encoder_threads.unwrap_or(0);
+        let stills = Stills::new(output.clone(), Arc::clone(&is_abandoned));
         let surroundings = Surroundings { output: output.clone(), is_abandoned, encoder_threads };
         let ladder = Ladder::new(surroundings, options.patience, Instant::now());
         let corruption = Corruption::of("video");
-        Ok(Self { output, ladder, sound, decoder: None, corruption, has_video_source: false, has_ladder: false })
+        Ok(Self {
+            output,
+            ladder,
+            sound,
+            stills,
+            decoder: None,
+            corruption,
+            has_video_source: false,
+            has_ladder: false,
+        })
     }
 
     /// Takes messages until `End`.
@@ -125,6 +137,7 @@ impl Session {
             ToWorker::Control(WorkerControl::Ladder { grid_ms, encoders, audio }) => {
                 self.declare(Declared { grid_ms, encoders, audio });
             }
+            ToWorker::Control(WorkerControl::Stills { enabled }) => self.stills.set(enabled)?,
             ToWorker::Control(WorkerControl::End) => {
                 self.flush_decoder()?;
                 return Ok(ControlFlow::Break(()));
@@ -168,9 +181,26 @@ impl Session {
         if let Err(error) = pushed {
             self.note(&chain(&error))?;
         }
+        if self.stills.is_on() && !self.ladder.has_rungs() {
+            self.give_out_alone()?;
+        }
         self.dispatch_decoded()?;
         if let Some(progress) = self.ladder.progress(Instant::now()) {
             self.output.hint(WorkerReport::Progress(progress))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing that follows is needed for this picture, and the next unit may be long in coming.
+    fn give_out_alone(&mut self) -> Result<(), Halt> {
+        if let Some(decoder) = self.decoder.as_mut()
+            && let Err(error) = decoder.finish()
+        {
+            self.note(&chain(&error))?;
+        }
+        self.dispatch_decoded()?;
+        if let Some(decoder) = self.decoder.as_mut() {
+            decoder.restart();
         }
         Ok(())
     }
@@ -193,11 +223,14 @@ impl Session {
             self.ladder.decoding(began.elapsed());
             match picture {
                 Ok(None) => return Ok(()),
-                Ok(Some(picture)) => match self.ladder.dispatch(&picture, decoder.frame_rate())? {
-                    Dispatched::Encoded => {}
-                    Dispatched::LadderChanged(audio) => self.sound.encode(audio),
-                    Dispatched::OutOfOrder => self.note("a picture does not follow the one before it in time")?,
-                },
+                Ok(Some(picture)) => {
+                    self.stills.offer(&picture)?;
+                    match self.ladder.dispatch(&picture, decoder.frame_rate())? {
+                        Dispatched::Encoded => {}
+                        Dispatched::LadderChanged(audio) => self.sound.encode(audio),
+                        Dispatched::OutOfOrder => self.note("a picture does not follow the one before it in time")?,
+                    }
+                }
                 Err(error) => self.note(&chain(&error))?,
             }
         }
@@ -209,8 +242,9 @@ impl Session {
     }
 
     /// Waits for all threads. The writer ends when the session, which holds the last way to it, is gone.
-    fn finish(self) -> Result<(), WorkerError> {
+    fn finish(mut self) -> Result<(), WorkerError> {
+        let stills = self.stills.close();
         let sound = self.sound.finish();
-        self.ladder.finish().and(sound)
+        self.ladder.finish().and(sound).and(stills)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use nixcast_media::protocol::{
-    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, ToWorker, Tuning, WorkerControl, WorkerReport,
+    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, Still, ToWorker, Tuning, WorkerControl, WorkerReport,
 };
 use nixcast_media::{WorkerError, WorkerOptions, hex, run_worker_with};
 
@@ -79,6 +79,7 @@ pub(crate) struct Answer {
     pub(crate) reports: Vec<WorkerReport>,
     pub(crate) video: BTreeMap<u32, Vec<MediaUnit>>,
     pub(crate) audio: BTreeMap<u32, Vec<MediaUnit>>,
+    pub(crate) stills: Vec<Still>,
 }
 
 impl Answer {
@@ -102,6 +103,7 @@ impl Answer {
     fn take(&mut self, message: FromWorker) {
         let (unit, units) = match message {
             FromWorker::Report(report) => return self.reports.push(report),
+            FromWorker::Still(still) => return self.stills.push(still),
             FromWorker::Video(unit) => (unit.clone(), self.video.entry(unit.track).or_default()),
             FromWorker::Audio(unit) => (unit.clone(), self.audio.entry(unit.track).or_default()),
         };

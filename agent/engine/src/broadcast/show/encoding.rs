@@ -10,6 +10,7 @@ use nixcast_media::protocol::{FromWorker, MediaUnit, WorkerControl, WorkerReport
 use super::{Awaiting, Show};
 use crate::broadcast::Stage;
 use crate::broadcast::orders::ladder_frame;
+use crate::broadcast::stills::Stills;
 use crate::broadcast::track::Feed;
 
 /// A worker that lived at least this long has proved itself: its end is not counted as a quick death.
@@ -21,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 impl Show {
     /// Has a worker with the present orders, or none if nothing needs encoding.
     pub(super) fn ensure_worker(&mut self, stage: &Stage) {
-        if !self.orders.need_worker() {
+        if !self.needs_worker() {
             // With no encoder left the worker flushes what it has; it goes when the last track has ended.
             if let Some(worker) = &self.worker {
                 worker.control(ladder_frame(&self.orders));
@@ -48,6 +49,7 @@ impl Show {
                 tracing::info!(session = %self.publisher.session, pid = worker.pid, "transcoder worker started");
                 self.worker_started = Instant::now();
                 self.worker = Some(worker);
+                self.send_stills();
                 self.send_source();
                 if let Some(worker) = &self.worker {
                     worker.control(ladder_frame(&self.orders));
@@ -79,6 +81,9 @@ impl Show {
             FromWorker::Report(WorkerReport::Progress(_)) if self.worker.as_ref().is_none_or(|w| w.epoch != epoch) => {}
             FromWorker::Report(report) => self.take_report(report, stage),
             FromWorker::Video(unit) => self.encoded_video(unit, stage),
+            // One that was on its way when stills were turned off is too late.
+            FromWorker::Still(still) if self.wishes.stills => Stills::put(&stage.stills, still),
+            FromWorker::Still(_) => {}
             FromWorker::Audio(unit) => {
                 let made =
                     self.sound.push_encoded(EncoderId(unit.track), access_unit(unit), self.orders.latency.grid_ms());
@@ -170,7 +175,7 @@ impl Show {
         }
         stage.with(|presentation| self.orders.encoders.iter().for_each(|order| presentation.lose(&order.rung)));
         self.forget_finished(stage);
-        if !self.orders.need_worker() {
+        if !self.needs_worker() {
             return;
         }
         self.quick_deaths = if self.worker_started.elapsed() < PROVEN { self.quick_deaths + 1 } else { 1 };
@@ -203,7 +208,7 @@ impl Show {
 
     pub(super) fn restart_if_due(&mut self) {
         if self.worker.is_none()
-            && self.orders.need_worker()
+            && self.needs_worker()
             && self.session().is_some()
             && self.restart_at.is_some_and(|due| due <= Instant::now())
         {
