@@ -15,6 +15,7 @@
   documentPath = "/etc/nixcast/settings.json";
   engineSocket = "/run/nixcast/engine.sock";
   agentSocket = "/run/nixcast-agent/agent.sock";
+  engineStateDir = "/var/lib/nixcast";
   stateDir = "/var/lib/nixcast-agent";
 
   rendered = pkgs.writeText "nixcast-settings.json" (builtins.toJSON cfg.settingsDocument);
@@ -147,7 +148,7 @@ in {
             hardening
             // {
               Type = "notify";
-              ExecStart = "${nixcast} engine --control-socket ${engineSocket}";
+              ExecStart = "${nixcast} engine --control-socket ${engineSocket} --state-dir ${engineStateDir}";
               # The user is made up at each start. Its name must not be the group's: systemd refuses a user that it
               # would have to make up beside a group of that name.
               DynamicUser = true;

@@ -20,25 +20,46 @@ pub struct Clip {
     pub seconds: u32,
     /// Strength of the noise over the picture, 0 to 100: a test picture alone is far easier to encode than a camera's.
     pub noise: u32,
+    /// Samples of the sound per second.
+    pub sound_rate: u32,
 }
 
 impl Clip {
     /// Small enough for two cores that encode a ladder from it at the same time; a keyframe every two seconds.
-    pub const SMALL: Self =
-        Self { width: 640, height: 360, rate: 30, gop: 60, b_frames: 0, video_kbps: 800, seconds: 120, noise: 0 };
+    pub const SMALL: Self = Self {
+        width: 640,
+        height: 360,
+        rate: 30,
+        gop: 60,
+        b_frames: 0,
+        video_kbps: 800,
+        seconds: 120,
+        noise: 0,
+        sound_rate: 48_000,
+    };
 
     /// As hard as a camera's picture, in the size most people send.
-    pub const FULL_HD: Self =
-        Self { width: 1920, height: 1080, rate: 30, gop: 60, b_frames: 2, video_kbps: 6000, seconds: 30, noise: 12 };
+    pub const FULL_HD: Self = Self {
+        width: 1920,
+        height: 1080,
+        rate: 30,
+        gop: 60,
+        b_frames: 2,
+        video_kbps: 6000,
+        seconds: 30,
+        noise: 12,
+        sound_rate: 48_000,
+    };
 
     /// The clip as an FLV file, encoded the first time anybody asks and kept beside the build.
     pub fn file(&self) -> PathBuf {
         // One at a time: two tests that want the same clip would otherwise encode it twice.
         static ENCODING: Mutex<()> = Mutex::new(());
         let _turn = ENCODING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Self { width, height, rate, gop, b_frames, video_kbps, seconds, noise } = *self;
+        let Self { width, height, rate, gop, b_frames, video_kbps, seconds, noise, sound_rate } = *self;
+        let name = format!("{width}x{height}-{rate}-{gop}-{b_frames}-{video_kbps}-{seconds}-{noise}-{sound_rate}.flv");
         let folder = cache();
-        let file = folder.join(format!("{width}x{height}-{rate}-{gop}-{b_frames}-{video_kbps}-{seconds}-{noise}.flv"));
+        let file = folder.join(name);
         if !file.exists() {
             let unfinished = file.with_extension(format!("{}.part", std::process::id()));
             self.encode(&unfinished);
@@ -49,11 +70,10 @@ impl Clip {
 
     /// The ffmpeg arguments of the lavfi inputs that the clip is made from.
     pub fn inputs(&self) -> Vec<String> {
-        let Self { width, height, rate, noise, .. } = self;
+        let Self { width, height, rate, noise, sound_rate, .. } = self;
         let picture = format!("testsrc2=size={width}x{height}:rate={rate},noise=alls={noise}:allf=t");
-        ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
-            .map(str::to_owned)
-            .to_vec()
+        let sound = format!("sine=frequency=440:sample_rate={sound_rate}");
+        ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound].map(str::to_owned).to_vec()
     }
 
     /// The ffmpeg arguments that encode it: fixed keyframe distance, near constant bitrate.

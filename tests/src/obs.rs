@@ -58,6 +58,11 @@ impl Obs {
         Self { process, _screen: screen, _home: home }
     }
 
+    /// Ends it without giving it a chance to say anything.
+    pub fn kill(&self) {
+        self.process.end(Signal::KILL, Duration::from_secs(5));
+    }
+
     pub fn is_running(&self) -> bool {
         self.process.is_running()
     }

@@ -84,6 +84,7 @@ struct Seen {
     may_get_longer: bool,
     may_break: bool,
     may_end: bool,
+    may_be_away: bool,
 }
 
 /// How a watcher asks for a path.
@@ -154,6 +155,13 @@ impl LiveWatcher {
     pub fn expect_end(&self) {
         let mut seen = self.seen.lock().unwrap();
         (seen.may_break, seen.may_end) = (true, true);
+    }
+
+    /// The engine is restarted from now on: nobody may listen for a moment, media of before is gone, and numbers are
+    /// passed over. Whatever is answered must be right all the same.
+    pub fn expect_outage(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        (seen.may_break, seen.may_be_away) = (true, true);
     }
 
     /// Waits until every playlist seen so far is closed.
@@ -252,8 +260,12 @@ fn look_at_everything(fetch: &mut Fetch, seen: &Mutex<Seen>) {
     paths.sort();
     paths.dedup();
     for path in paths {
-        let result = playlist::media_of(&path, fetch(&path));
+        let reply = fetch(&path);
         let mut seen = seen.lock().unwrap();
+        if reply.is_err() && seen.may_be_away {
+            continue;
+        }
+        let result = playlist::media_of(&path, reply);
         match result {
             Ok(list) => look_at(fetch, &path, &list, &mut seen),
             // A new rung is named only once it can be played, so this is a problem for it, too.
@@ -263,7 +275,7 @@ fn look_at_everything(fetch: &mut Fetch, seen: &Mutex<Seen>) {
 }
 
 fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen) {
-    let Seen { tracks, inits, problems, may_get_longer, may_break, may_end } = seen;
+    let Seen { tracks, inits, problems, may_get_longer, may_break, may_end, may_be_away } = seen;
     let track = tracks.entry(path.to_owned()).or_insert_with(|| Track {
         target_seconds: list.target_duration,
         segments: BTreeMap::new(),
@@ -275,7 +287,7 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
     if *may_get_longer || is_borrowing(list) {
         track.target_seconds = track.target_seconds.max(list.target_duration);
     }
-    let allowed = Allowed { breaks: *may_break, end: *may_end };
+    let allowed = Allowed { breaks: *may_break, end: *may_end, jumps: *may_be_away };
     problems
         .extend(broken_promises(path, track, list, allowed).into_iter().map(|promise| format!("{path}: {promise}")));
     track.is_ended = list.end_list;
@@ -295,8 +307,14 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
             continue;
         };
         let uri = playlist::resolve(path, &listed.uri);
+        let mut is_away = false;
         let mut fetch = |uri: &str| match fetch(uri) {
             Ok(reply) if reply.status == 200 => reply.body,
+            // The engine is gone, or the one that listed it was.
+            Ok(_) | Err(_) if *may_be_away => {
+                is_away = true;
+                Vec::new()
+            }
             Ok(reply) => {
                 problems.push(format!("{uri}, listed in {path}: status {}", reply.status));
                 Vec::new()
@@ -306,10 +324,12 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
                 Vec::new()
             }
         };
-        if !inits.contains_key(&init) {
-            inits.insert(init.clone(), fetch(&init));
-        }
+        let init_bytes = inits.get(&init).cloned().unwrap_or_else(|| fetch(&init));
         let bytes = fetch(&uri);
+        if is_away {
+            continue;
+        }
+        inits.insert(init.clone(), init_bytes);
         let began = listed.program_date_time.map(|date| date.timestamp_millis() as f64 / 1000.0);
         let duration = f64::from(listed.duration);
         track.segments.insert(msn, Segment { uri, duration, init, began, seen: unix_now(), era, bytes });
@@ -329,6 +349,7 @@ fn look_at(fetch: &mut Fetch, path: &str, list: &MediaPlaylist, seen: &mut Seen)
 struct Allowed {
     breaks: bool,
     end: bool,
+    jumps: bool,
 }
 
 /// RFC 8216, sections 4.3.3 and 6.2.1, for a playlist that was seen before.
@@ -343,7 +364,7 @@ fn broken_promises(path: &str, track: &Track, list: &MediaPlaylist, allowed: All
     if end <= last {
         broken.push(format!("went back from segment {last} to {}", end.saturating_sub(1)));
     }
-    if begin > last + 1 {
+    if begin > last + 1 && !allowed.jumps {
         broken.push(format!("jumped from segment {last} to {begin}"));
     }
     if begin < first && !track.segments.contains_key(&begin) {

@@ -138,6 +138,9 @@ pub(crate) struct Engine {
     /// Unix socket to listen on for the agent
     #[arg(long, value_name = "PATH")]
     pub(crate) control_socket: PathBuf,
+    /// Folder for what a broadcast needs to go on after a restart of the engine; without it none does
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// Log in JSON, as with --log-format json: a server has no other output
     #[arg(long)]
     pub(crate) json: bool,
@@ -171,7 +174,7 @@ pub(crate) struct Agent {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Folder for sockets and the ledger of accepted settings
+    /// Folder for sockets, the ledger of accepted settings, and what a broadcast needs to go on after a restart
     #[arg(long, value_name = "DIR", default_value = crate::run::DEFAULT_STATE_DIR)]
     pub(crate) state_dir: PathBuf,
     /// Print one JSON line for each change of the status instead of text

@@ -58,7 +58,13 @@ async fn run(args: Run) -> Result<(), RunError> {
     let engine = Child::keep(
         "engine",
         &program,
-        vec!["engine".into(), "--control-socket".into(), engine_socket.clone().into()],
+        vec![
+            "engine".into(),
+            "--control-socket".into(),
+            engine_socket.clone().into(),
+            "--state-dir".into(),
+            state.clone().into(),
+        ],
         level,
     );
     let mut words = vec!["agent".into()];

@@ -10,6 +10,7 @@ mod follow;
 mod meter;
 mod multivariant;
 mod presentation;
+mod recall;
 mod retention;
 mod rung;
 #[cfg(test)]
@@ -18,5 +19,6 @@ mod uri;
 mod window;
 
 pub use presentation::{InitFacts, Presentation, PublishedVariant, SegmentFacts};
+pub use recall::Recollection;
 pub use uri::{Track, Uri};
 pub use window::{Content, Entry, Span, Window};

@@ -24,6 +24,12 @@ impl LatencyLevel {
         Self(level.min(4))
     }
 
+    /// 0 to 4.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
     /// Distance of two IDR pictures and duration of a segment, in milliseconds.
     #[must_use]
     pub fn grid_ms(self) -> u32 {
@@ -136,6 +142,18 @@ impl Default for Ladder {
 }
 
 impl Ladder {
+    /// For a broadcast that goes on: ids below `next_id` were given out already.
+    #[must_use]
+    pub fn going_on(next_id: u32) -> Self {
+        Self { next_id: next_id.max(1), ..Self::default() }
+    }
+
+    /// The least id not given out yet.
+    #[must_use]
+    pub fn next_id(&self) -> u32 {
+        self.next_id
+    }
+
     /// An id nobody else has during this broadcast.
     pub fn fresh_id(&mut self) -> EncoderId {
         let id = EncoderId(self.next_id);

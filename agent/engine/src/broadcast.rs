@@ -4,6 +4,7 @@
 //! bounded inbox; it never waits for a viewer, and never for the worker (a full worker queue drops to the next
 //! keyframe), so the inbox drains as fast as media can be packaged.
 
+mod memory;
 mod orders;
 mod overload;
 mod show;
@@ -31,6 +32,7 @@ use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
 use crate::web::view::BroadcastView;
+use memory::Keeper;
 pub(crate) use show::EncodingFacts;
 use show::Show;
 pub(crate) use stills::Stills;
@@ -40,6 +42,9 @@ const INBOX: usize = 512;
 
 /// How often what has left every window is freed, and key expiry is looked at.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
+
+/// How often what has to outlive the engine is written down.
+const REMEMBER: Duration = Duration::from_secs(1);
 
 /// How long players that are still in may read the end of a broadcast before its segments are freed.
 const FAREWELL: Duration = Duration::from_secs(60);
@@ -135,6 +140,8 @@ enum Input {
     },
     /// Settings were replaced; answered once they are taken up.
     Settle(oneshot::Sender<()>),
+    /// The engine is about to end; answered once what has to outlive it is written.
+    Remember(oneshot::Sender<()>),
 }
 
 impl ChannelHandle {
@@ -163,6 +170,14 @@ impl ChannelHandle {
         }
     }
 
+    /// Waits until what has to outlive the engine is written.
+    pub(crate) async fn remember(&self) {
+        let (done, written) = oneshot::channel();
+        if self.inbox.send(Input::Remember(done)).await.is_ok() && written.await.is_err() {
+            tracing::debug!("the channel closed before it was remembered");
+        }
+    }
+
     pub(crate) fn facts(&self) -> ChannelFacts {
         self.facts.borrow().clone()
     }
@@ -178,22 +193,42 @@ impl ChannelHandle {
 #[error("the channel is closed")]
 pub(crate) struct ChannelClosed;
 
-/// Starts the channel's task.
-pub(crate) fn start(declared: Watch, store: Store, worker_program: PathBuf) -> ChannelHandle {
+/// What a channel needs of its surroundings.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) store: Store,
+    /// The nixcast binary.
+    pub(crate) worker_program: PathBuf,
+    /// Where it keeps what has to outlive the engine; none: nothing does.
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// Starts the channel's task, with the broadcast that the last engine left, if its publisher may come back to it.
+pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
+    let Place { store, worker_program, state_dir } = place;
     let (inbox, messages) = mpsc::channel(INBOX);
     let (view_writer, view) = watch::channel(None);
     let (stills_writer, stills) = watch::channel(Stills::default());
     let (facts_writer, facts) = watch::channel(ChannelFacts::default());
     let presentation = Arc::new(Mutex::new(None));
-    let channel = Channel {
+    let (keeper, memory) = match state_dir.map(|folder| Keeper::start(folder, moment_ms())) {
+        Some((keeper, memory)) => (Some(keeper), memory),
+        None => (None, None),
+    };
+    let mut channel = Channel {
         stage: Stage { presentation: Arc::clone(&presentation), store, view: view_writer, stills: stills_writer },
         declared,
         inbox: inbox.downgrade(),
         facts: facts_writer,
         worker_program,
+        keeper,
+        kept: None,
         show: None,
         ended_at: None,
     };
+    if let Some(memory) = memory {
+        channel.recall(memory);
+    }
     tasks::spawn("channel", channel.run(messages));
     ChannelHandle { inbox, presentation, view, stills, facts }
 }
@@ -214,6 +249,9 @@ struct Channel {
     inbox: mpsc::WeakSender<Input>,
     facts: watch::Sender<ChannelFacts>,
     worker_program: PathBuf,
+    keeper: Option<Keeper>,
+    /// When the keeper was told last, and whether the broadcast waited for its publisher then.
+    kept: Option<(Instant, bool)>,
     show: Option<Show>,
     /// When the last broadcast ended, as long as its segments are kept.
     ended_at: Option<Instant>,
@@ -233,7 +271,19 @@ impl Channel {
                 _tick = housekeeping.tick() => self.tidy(),
             }
         }
-        self.end("the engine is going down");
+        // The engine is going down. For viewers the broadcast is not over: another engine may go on with it.
+    }
+
+    fn recall(&mut self, memory: memory::Memory) {
+        let declared: Arc<Declared> = Arc::clone(&self.declared.borrow());
+        let show = Show::recall(memory, &declared, self.spawner(), &self.stage);
+        tracing::info!(broadcast = show.id(), "a broadcast from before waits for its publisher");
+        self.show = Some(show);
+        self.publish_facts();
+    }
+
+    fn spawner(&self) -> worker::Spawner {
+        worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() }
     }
 
     fn take(&mut self, message: Input) {
@@ -259,6 +309,13 @@ impl Channel {
                 self.take_settings();
                 self.publish_facts();
                 // The control task may have given up waiting; the settings are taken up all the same.
+                let _is_awaited = done.send(());
+            }
+            Input::Remember(done) => {
+                if let Some(keeper) = &self.keeper {
+                    keeper.keep_now(self.show.as_ref().and_then(|show| show.memory(&self.stage)).as_ref());
+                }
+                // Nobody waits for long: the engine ends with or without it.
                 let _is_awaited = done.send(());
             }
         }
@@ -312,9 +369,8 @@ impl Channel {
             }
             _ => {
                 self.end("another stream key begins a broadcast");
-                let spawner = worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() };
                 self.ended_at = None;
-                self.show = Some(Show::begin(publisher, by, declared, spawner, &self.stage));
+                self.show = Some(Show::begin(publisher, by, declared, self.spawner(), &self.stage));
             }
         }
         self.publish_facts();
@@ -345,6 +401,9 @@ impl Channel {
 
     /// Ends the session whose key may no longer be used, or the wait for it. The broadcast ends with it, at once.
     fn check_key(&mut self, declared: &Declared) {
+        if !declared.is_spoken() {
+            return;
+        }
         let Some(show) = &mut self.show else { return };
         if let Err(refusal) = admission::may_continue(show.admitted(), &declared.stream_keys, unix_seconds()) {
             tracing::warn!(reason = %refusal, "the broadcast's stream key is no longer good");
@@ -380,6 +439,19 @@ impl Channel {
         }
         let facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
         self.facts.send_replace(facts);
+        self.remember();
+    }
+
+    /// Has written down what has to outlive the engine: at each turn of a broadcast, and every second while it runs.
+    fn remember(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        let is_waiting = self.show.as_ref().map(|show| show.session().is_none());
+        let is_fresh = |(at, was_waiting): (Instant, bool)| Some(was_waiting) == is_waiting && at.elapsed() < REMEMBER;
+        if self.kept.map_or(is_waiting.is_none(), is_fresh) {
+            return;
+        }
+        keeper.keep(self.show.as_ref().and_then(|show| show.memory(&self.stage)));
+        self.kept = is_waiting.map(|is_waiting| (Instant::now(), is_waiting));
     }
 
     fn end(&mut self, reason: &str) {

@@ -43,8 +43,14 @@ impl Declared {
         LatencyLevel::new(self.latency_level.unwrap_or(MIDDLE))
     }
 
+    /// Whether the agent has spoken.
+    pub(crate) fn is_spoken(&self) -> bool {
+        self.broadcast_rules.is_some()
+    }
+
+    /// Until the agent has spoken, a broadcast of an engine before this one waits for as long as any may.
     pub(crate) fn broadcast_rules(&self) -> BroadcastRules {
-        let unspoken = BroadcastRules { grace_seconds: 0, takeover: Takeover::default() };
+        let unspoken = BroadcastRules { grace_seconds: 3600, takeover: Takeover::default() };
         self.broadcast_rules.clone().unwrap_or(unspoken)
     }
 }

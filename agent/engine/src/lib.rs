@@ -20,10 +20,12 @@ mod webhooks;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use broadcast::Place;
 use control::{Applied, Control, ControlSocket};
 use declared::Declared;
 use ingest::Ingest;
@@ -38,7 +40,12 @@ pub struct EngineOptions {
     pub control_socket: PathBuf,
     /// Program started as `PROGRAM transcode` when a rung must be encoded: this very binary.
     pub worker_program: PathBuf,
+    /// Folder for what has to outlive the engine, so that a broadcast goes on in the next one; none: nothing does.
+    pub state_dir: Option<PathBuf>,
 }
+
+/// Time to write down what has to outlive the engine.
+const PARTING_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,18 +66,19 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
     descriptors::raise_limit();
     let mut terminate = signal(SignalKind::terminate()).map_err(EngineError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(EngineError::Signals)?;
-    let EngineOptions { control_socket, worker_program } = options;
+    let EngineOptions { control_socket, worker_program, state_dir } = options;
     let socket = ControlSocket::bind(&control_socket)
         .await
         .map_err(|cause| EngineError::ControlSocket { path: control_socket, cause })?;
     let (settings, declared) = watch::channel(Arc::new(Declared::default()));
     let store = Store::default();
-    let channel = broadcast::start(declared.clone(), store.clone(), worker_program);
+    let place = Place { store: store.clone(), worker_program, state_dir };
+    let channel = broadcast::start(declared.clone(), place);
     let webhooks = Webhooks::default();
     let (applied_writer, applied) = watch::channel(Applied::default());
     let site = Site::new(declared.clone(), channel.clone(), store, webhooks.clone(), applied);
     webhooks.start(declared, &channel, site.clone());
-    let control = Control::new(settings, channel.clone(), Ingest::new(channel), site, applied_writer);
+    let control = Control::new(settings, channel.clone(), Ingest::new(channel.clone()), site, applied_writer);
     tracing::info!(pid = std::process::id(), "engine started");
     ready();
     // Each arm may be dropped: clients of the control socket lose a connection they will open again.
@@ -78,6 +86,9 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
         () = socket.serve(control) => {}
         _signal = terminate.recv() => tracing::info!("engine asked to stop"),
         _signal = interrupt.recv() => tracing::info!("engine interrupted"),
+    }
+    if tokio::time::timeout(PARTING_DEADLINE, channel.remember()).await.is_err() {
+        tracing::warn!("what was last remembered of the broadcast has to do");
     }
     Ok(())
 }

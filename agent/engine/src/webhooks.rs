@@ -40,7 +40,9 @@ impl Webhooks {
     /// Starts telling the declared webhooks what `channel` does.
     pub(crate) fn start(self, declared: Watch, channel: &ChannelHandle, site: Site) {
         let view = channel.view.clone();
-        let follower = Follower { webhooks: self, declared, site, couriers: BTreeMap::new(), on_air: None };
+        // What is on air already was told by the engine that began it.
+        let on_air = view.borrow().as_ref().map(|view| Broadcast::started(view.id.clone(), view.started_at));
+        let follower = Follower { webhooks: self, declared, site, couriers: BTreeMap::new(), on_air };
         tasks::spawn("webhooks", follower.run(view));
     }
 
@@ -156,7 +158,7 @@ impl Follower {
         }
         if let (None, Some((id, started_at))) = (&self.on_air, now) {
             counts::BROADCASTS.add(1);
-            let started = Broadcast { id, started_at, ended_at_ms: None, peak_viewers: self.site.peak_viewers() };
+            let started = Broadcast { peak_viewers: self.site.peak_viewers(), ..Broadcast::started(id, started_at) };
             self.tell(WebhookEvent::StreamStarted, &started);
             self.on_air = Some(started);
         }

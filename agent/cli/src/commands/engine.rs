@@ -13,7 +13,7 @@ pub(crate) async fn execute(args: Engine) -> ExitCode {
         Ok(program) => program,
         Err(error) => return output::fail(false, REFUSED, &error),
     };
-    let options = EngineOptions { control_socket: args.control_socket, worker_program };
+    let options = EngineOptions { control_socket: args.control_socket, worker_program, state_dir: args.state_dir };
     let result = tokio::select! {
         // The engine may be dropped anywhere: it is ending, and its worker ends with its socket.
         result = nixcast_engine::run(options, || service::ready("waiting for settings")) => result,

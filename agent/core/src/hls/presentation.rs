@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::meter::Meter;
 use super::multivariant;
 use super::retention::Retention;
@@ -16,7 +18,8 @@ use crate::ladder::LatencyLevel;
 const FORGOTTEN_AFTER_MS: i64 = 60_000;
 
 /// What an init section describes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InitFacts {
     /// RFC 6381, `avc1.64001f`.
     pub codecs: String,
@@ -61,23 +64,25 @@ struct Published {
 /// The playlists of one broadcast.
 #[derive(Clone, Debug)]
 pub struct Presentation {
-    id: String,
+    pub(super) id: String,
     /// Unix time of the time line's zero, milliseconds, in the present era.
     zero_unix_ms: i64,
-    era: u64,
-    level: LatencyLevel,
+    pub(super) era: u64,
+    pub(super) level: LatencyLevel,
     /// Names in ladder order.
-    ladder: Vec<String>,
+    pub(super) ladder: Vec<String>,
     /// In the order in which they came up: the longest-running first.
     pub(super) rungs: Vec<Rung>,
-    audio: Option<Line>,
+    pub(super) audio: Option<Line>,
     /// Next media sequence number of rungs that were dropped, so that a name that comes back reuses no address.
-    used_msns: BTreeMap<String, u64>,
+    pub(super) used_msns: BTreeMap<String, u64>,
     pub(super) retention: Retention,
     published: Published,
-    revision: u64,
-    is_playable: bool,
-    is_ended: bool,
+    pub(super) revision: u64,
+    pub(super) is_playable: bool,
+    pub(super) is_ended: bool,
+    /// Whether another engine presented it, and nothing has been added since.
+    pub(super) is_recalled: bool,
 }
 
 impl Presentation {
@@ -99,6 +104,7 @@ impl Presentation {
             revision: 0,
             is_playable: false,
             is_ended: false,
+            is_recalled: false,
         }
     }
 
@@ -183,6 +189,8 @@ impl Presentation {
         });
         self.hold_listed(track);
         self.note_own_segment(track, uri.is_some());
+        // A player that was cut off with the engine may have given up; pages start another.
+        self.revision += u64::from(std::mem::take(&mut self.is_recalled));
         self.settle();
         uri
     }
@@ -255,7 +263,7 @@ impl Presentation {
     }
 
     /// Brings followers and the published set up to date after any change.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.is_ended {
             return;
         }
@@ -401,7 +409,7 @@ fn msn_at(window: &Window, span: Span) -> Option<u64> {
 }
 
 /// Length of a playlist at `level`, microseconds.
-fn kept_us(level: LatencyLevel) -> i64 {
+pub(super) fn kept_us(level: LatencyLevel) -> i64 {
     let segments = i64::try_from(level.window_segments()).unwrap_or(i64::MAX);
     segments.saturating_mul(i64::from(level.grid_ms()) * 1000)
 }

@@ -4,6 +4,7 @@
 mod golden;
 mod ladder;
 mod random;
+mod recall;
 
 use super::{InitFacts, Presentation, SegmentFacts, Track, Uri};
 use crate::ids::EncoderId;

@@ -39,6 +39,13 @@ pub(super) struct Publisher {
     pub(super) end: oneshot::Sender<Refusal>,
 }
 
+impl Publisher {
+    /// For a broadcast whose publisher was connected to another engine.
+    fn elsewhere() -> Self {
+        Self { session: SessionId(0), pulse: Pulse::new(), end: oneshot::channel().0 }
+    }
+}
+
 pub(super) struct Show {
     id: String,
     life: Lifecycle,
@@ -105,6 +112,15 @@ enum Why {
     Load,
 }
 
+/// What a broadcast has behind it when this engine takes it on.
+struct Past {
+    id: String,
+    life: Lifecycle,
+    started_at_ms: i64,
+    end_90k: i64,
+    ladder: Ladder,
+}
+
 /// What makes a pending change take hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaiting {
@@ -138,16 +154,27 @@ impl Show {
         let latency = declared.latency();
         stage.store.clear();
         stage.replace(Some(Presentation::new(id.clone(), started_at_ms, latency)));
-        let mut ladder = Ladder::default();
+        let life = Lifecycle::begin(publisher.session, by, moment_ms());
+        let past = Past { id, life, started_at_ms, end_90k: 0, ladder: Ladder::default() };
+        let mut show = Self::new(past, publisher, declared, spawner);
+        show.sound.want(show.orders.audio);
+        show.present_ladder(stage);
+        // So that the worker is there when the first picture is.
+        show.ensure_worker(stage);
+        show
+    }
+
+    fn new(past: Past, publisher: Publisher, declared: &Declared, spawner: Spawner) -> Self {
+        let Past { id, life, started_at_ms, end_90k, mut ladder } = past;
         let wishes = Wishes::of(declared);
-        let orders = ladder.orders(&wishes.ladder, Terms { latency, shed: &[] });
-        let mut show = Self {
+        let orders = ladder.orders(&wishes.ladder, Terms { latency: wishes.latency, shed: &[] });
+        Self {
             id,
-            life: Lifecycle::begin(publisher.session, by, moment_ms()),
+            life,
             standing: Standing::Starting,
             publisher,
             started_at_ms,
-            end_90k: 0,
+            end_90k,
             is_returning: false,
             ladder,
             orders,
@@ -170,12 +197,7 @@ impl Show {
             progress: None,
             unconfined: Vec::new(),
             watch: LoadWatch::new(Instant::now()),
-        };
-        show.sound.want(show.orders.audio);
-        show.present_ladder(stage);
-        // So that the worker is there when the first picture is.
-        show.ensure_worker(stage);
-        show
+        }
     }
 
     pub(super) fn id(&self) -> &str {

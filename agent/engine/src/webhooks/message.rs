@@ -21,6 +21,12 @@ pub(super) struct Broadcast {
     pub(super) peak_viewers: usize,
 }
 
+impl Broadcast {
+    pub(super) fn started(id: String, started_at: i64) -> Self {
+        Self { id, started_at, ended_at_ms: None, peak_viewers: 0 }
+    }
+}
+
 /// What is posted, the same at each try.
 #[derive(Clone, Debug)]
 pub(super) struct Message {

@@ -5,15 +5,20 @@ use std::time::{Duration, Instant};
 
 use nixcast_core::admission::{Admitted, Refusal};
 use nixcast_core::control::BroadcastRules;
-use nixcast_core::ids::SessionId;
-use nixcast_core::lifecycle::{Aftermath, Departure, Entry, Standing};
+use nixcast_core::hls::Presentation;
+use nixcast_core::ids::{ChannelId, SessionId};
+use nixcast_core::ladder::Ladder;
+use nixcast_core::lifecycle::{Aftermath, Departure, Entry, Lifecycle, Standing};
 use nixcast_core::media::VIDEO_TIMESCALE;
 use nixcast_core::timeline::SAMPLES_PER_FRAME;
 use nixcast_media::protocol::WorkerControl;
 
-use super::{Publisher, Show};
+use super::{Past, Publisher, Show};
+use crate::broadcast::memory::{self, Memory};
 use crate::broadcast::track::Feed;
+use crate::broadcast::worker::Spawner;
 use crate::broadcast::{FromPublisher, Stage, moment_ms, unix_millis};
+use crate::declared::Declared;
 
 /// How long a worker may take to give the last pictures it was sent: some look-ahead on a busy machine.
 const LAST_PICTURES: Duration = Duration::from_secs(5);
@@ -25,7 +30,45 @@ const SEAM_90K: i64 = 9_000;
 /// How long a picture lasts of which only the start is known, 90 kHz.
 const PICTURE_90K: i64 = VIDEO_TIMESCALE as i64 / 30;
 
+/// Added to encoder ids after a recall: encoders that were started after the last recollection had been written. Each
+/// change of the ladder takes at most one for each rung.
+const UNSEEN_ENCODERS: u32 = 1_000;
+
 impl Show {
+    /// The broadcast of an engine that has ended.
+    pub(in crate::broadcast) fn recall(memory: Memory, declared: &Declared, spawner: Spawner, stage: &Stage) -> Self {
+        let gone_ms = memory.gone_ms();
+        let Memory { started_at_ms, key_name, grant, end_90k, next_encoder, presentation, .. } = memory;
+        let presentation = Presentation::recall(presentation, gone_ms);
+        let past = Past {
+            id: presentation.id().to_owned(),
+            life: Lifecycle::recalled(Admitted { channel: ChannelId::live(), key_name, grant }, gone_ms),
+            started_at_ms,
+            // Never 0: whatever comes now begins a new era.
+            end_90k: end_90k.max(1),
+            ladder: Ladder::going_on(next_encoder.saturating_add(UNSEEN_ENCODERS)),
+        };
+        stage.replace(Some(presentation));
+        Self::new(past, Publisher::elsewhere(), declared, spawner)
+    }
+
+    /// What another engine would have to know of it; none while there is nothing to go on with.
+    pub(in crate::broadcast) fn memory(&self, stage: &Stage) -> Option<Memory> {
+        let presentation = stage.with(|presentation| presentation.remember()).flatten()?;
+        let lost_at_ms = self.life.left_ms();
+        let facts = memory::Facts {
+            lost_at_ms,
+            started_at_ms: self.started_at_ms,
+            key_name: self.admitted().key_name.clone(),
+            grant: self.admitted().grant.clone(),
+            end_90k: self.end_90k,
+            next_encoder: self.ladder.next_id(),
+            presentation,
+        };
+        // While it waits nothing changes, and nothing need be written.
+        Some(Memory::new(facts, lost_at_ms.unwrap_or_else(unix_millis)))
+    }
+
     /// Whether and how a connection whose key is good may come in.
     pub(in crate::broadcast) fn judge_newcomer(
         &self,
@@ -56,6 +99,7 @@ impl Show {
     /// one, with another id, starts clean.
     pub(in crate::broadcast) fn pause(&mut self, stage: &Stage) {
         self.source = None;
+        self.frame_rate = None;
         self.restart_at = None;
         self.progress = None;
         self.pending.clear();
