@@ -10,6 +10,7 @@ mod effects;
 mod examples;
 mod hot_ladder;
 mod ingest;
+mod isolation;
 mod ladder_storm;
 mod last_good;
 mod life_cycle;

@@ -61,6 +61,13 @@ impl Publisher {
         Self::start("the copying ffmpeg", ffmpeg.args(["-c", "copy", "-f", "flv", &target.url()]))
     }
 
+    /// Sends an FLV file once, as it is, at `speed` times real time.
+    pub fn copy_file(target: &Target, file: &Path, speed: f64) -> Self {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(["-readrate", &speed.to_string(), "-i"]).arg(file);
+        Self::start("the copying ffmpeg", ffmpeg.args(["-c", "copy", "-f", "flv", &target.url()]))
+    }
+
     /// Encodes while it sends, as a person with ffmpeg would.
     pub fn encode(target: &Target, source: &Clip) -> Self {
         let mut ffmpeg = ffmpeg();

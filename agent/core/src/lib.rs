@@ -23,5 +23,6 @@ pub mod overload;
 pub mod passwords;
 pub mod plan;
 pub mod rtmp;
+pub mod supervision;
 pub mod timeline;
 pub mod webhooks;

@@ -5,6 +5,10 @@
 //! in which it could not. What little `unsafe` the project has is here.
 #![deny(unsafe_code)]
 
+/// Names the file in which a test says how a worker is to fail. Debug builds alone know it.
+#[cfg(debug_assertions)]
+pub const FAULT_VARIABLE: &str = "NIXCAST_WORKER_FAULT";
+
 pub mod allowance;
 pub mod hex;
 pub mod protocol;

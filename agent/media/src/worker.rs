@@ -8,6 +8,8 @@ mod avc;
 mod cadence;
 mod corrupt;
 mod encoder;
+#[cfg(debug_assertions)]
+mod fault;
 mod ffi;
 mod ladder;
 mod output;
@@ -81,6 +83,8 @@ pub fn run_worker_on_stdin() -> Result<(), WorkerError> {
     if let Err(error) = sandbox::close_inherited() {
         tracing::debug!(%error, "descriptors that the engine did not mean to pass on stay open");
     }
+    #[cfg(debug_assertions)]
+    fault::arm();
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
     let cell = sandbox::enter(Profile::Software).map_err(WorkerError::Sandbox)?;
     run_worker_with(UnixStream::from(stdin), &WorkerOptions { cell: Some(cell), ..WorkerOptions::default() })

@@ -6,6 +6,7 @@ mod load;
 mod presenting;
 mod progress;
 mod stills;
+mod supervising;
 
 use load::LoadWatch;
 pub(crate) use progress::EncodingFacts;
@@ -20,6 +21,7 @@ use nixcast_core::ids::{EncoderId, SessionId};
 use nixcast_core::ladder::{AudioOrder, Ladder, LatencyLevel, Orders, Terms};
 use nixcast_core::lifecycle::{Lifecycle, Standing};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
+use nixcast_core::supervision::{Newest, Supervision};
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
 use nixcast_schema::Overload;
@@ -59,7 +61,7 @@ pub(super) struct Show {
     ladder: Ladder,
     orders: Orders,
     wishes: Wishes,
-    /// What is declared, less what is left out for lack of time.
+    /// What is declared, less what is left out.
     rungs: BTreeMap<String, Rung>,
     source: Option<Source>,
     frame_rate: Option<f64>,
@@ -69,9 +71,12 @@ pub(super) struct Show {
     worker: Option<Worker>,
     /// The worker of a publisher that was lost, asked to give what it still has, and since when.
     leaving: Option<(Worker, Instant)>,
-    worker_started: Instant,
+    supervision: Supervision,
+    /// When the worker was last looked at.
+    looked_at: Instant,
+    /// How far the publisher's time has come.
+    newest: Newest,
     next_epoch: u64,
-    quick_deaths: u32,
     restart_at: Option<Instant>,
     dropped_units: u64,
     pending: BTreeMap<ObjectId, Awaiting>,
@@ -110,6 +115,8 @@ enum Why {
     Declared,
     /// The machine has less time than the ladder needs, or enough again.
     Load,
+    /// The worker died with some of them, or is to be tried with them again.
+    Deaths,
 }
 
 /// What a broadcast has behind it when this engine takes it on.
@@ -187,9 +194,10 @@ impl Show {
             spawner,
             worker: None,
             leaving: None,
-            worker_started: Instant::now(),
+            supervision: Supervision::default(),
+            looked_at: Instant::now(),
+            newest: Newest::default(),
             next_epoch: 1,
-            quick_deaths: 0,
             restart_at: None,
             dropped_units: 0,
             pending: BTreeMap::new(),
@@ -264,6 +272,7 @@ impl Show {
 
     fn source_video(&mut self, unit: AccessUnit, stage: &Stage) {
         let Some(Source { feed, .. }) = self.source.clone() else { return };
+        self.newest.note(unit.dts);
         let target_ms = self.orders.latency.grid_ms();
         let mut made = Vec::new();
         for (name, rung) in &mut self.tracks {
@@ -298,6 +307,9 @@ impl Show {
     /// pictures are being encoded.
     pub(super) fn take_settings(&mut self, declared: &Declared, stage: &Stage) {
         let had = std::mem::replace(&mut self.wishes, Wishes::of(declared));
+        if had.ladder != self.wishes.ladder {
+            self.supervision.redeclared(&self.wishes.ladder);
+        }
         self.declare_load();
         self.follow_wishes(Why::Declared, stage);
         if had.stills != self.wishes.stills {
@@ -310,7 +322,8 @@ impl Show {
         let latency = self.wishes.latency;
         let orders = self.next_orders();
         let mut rungs = self.wishes.ladder.clone();
-        rungs.retain(|name, _| !self.watch.guard.shed().contains(name));
+        let left_out = self.left_out();
+        rungs.retain(|name, _| !left_out.contains(name));
         if orders == self.orders && rungs == self.rungs {
             return;
         }
@@ -329,8 +342,7 @@ impl Show {
         self.rungs = rungs;
         self.orders = orders;
         // Nothing waits for a rung that is left out.
-        let shed = self.watch.guard.shed();
-        self.pending.retain(|object, _| !matches!(object, ObjectId::Rung(name) if shed.contains(name)));
+        self.pending.retain(|object, _| !matches!(object, ObjectId::Rung(name) if left_out.contains(name)));
         self.sound.want(self.orders.audio);
         self.follow_orders();
         if self.session().is_some() {
@@ -341,8 +353,13 @@ impl Show {
     }
 
     fn next_orders(&mut self) -> Orders {
-        let terms = Terms { latency: self.wishes.latency, shed: self.watch.guard.shed() };
+        let terms = Terms { latency: self.wishes.latency, shed: &self.left_out() };
         self.ladder.orders(&self.wishes.ladder, terms)
+    }
+
+    /// Rungs that the machine has no time for, and those that the worker dies with.
+    fn left_out(&self) -> Vec<String> {
+        self.watch.guard.shed().iter().cloned().chain(self.supervision.left_out()).collect()
     }
 
     /// Writes down what each changed rung waits for. Without pictures nothing is on air, and nothing waits.
@@ -392,8 +409,7 @@ impl Show {
     /// What must happen from time to time whatever arrives.
     pub(super) fn tidy(&mut self, stage: &Stage) {
         self.give_up_leaving(stage);
-        self.restart_if_due();
-        self.forgive_deaths();
+        self.supervise(stage);
         self.watch_silence(stage);
         let expired = stage.with(|presentation| presentation.expired(unix_millis())).unwrap_or_default();
         stage.store.free(&expired);
@@ -411,6 +427,7 @@ impl Show {
             self.present_ladder(stage);
         }
         if !self.needs_worker() && !self.is_encoding() && self.worker.take().is_some() {
+            self.supervision.dismissed();
             tracing::info!(session = %self.publisher.session, "transcoder worker no longer needed");
         }
     }

@@ -13,6 +13,8 @@ use crate::protocol::{FrameReader, MediaUnit, ToWorker, WorkerControl, WorkerRep
 use crate::sandbox::Cell;
 
 use super::corrupt::Corruption;
+#[cfg(debug_assertions)]
+use super::fault;
 use super::ladder::{Declared, Dispatched, Ladder};
 use super::output::{EngineGone, Output};
 use super::picture::PictureDecoder;
@@ -111,6 +113,12 @@ impl Session {
         loop {
             while let Some(frame) = reader.next_frame().map_err(WorkerError::Protocol)? {
                 let message = ToWorker::decode(frame).map_err(WorkerError::Protocol)?;
+                #[cfg(debug_assertions)]
+                match &message {
+                    ToWorker::Video(_) => fault::before_unit(socket),
+                    ToWorker::Control(WorkerControl::Ladder { encoders, .. }) => fault::declared(encoders),
+                    _ => (),
+                }
                 if self.take(message)?.is_break() {
                     return Ok(());
                 }
@@ -127,7 +135,13 @@ impl Session {
 
     fn take(&mut self, message: ToWorker) -> Result<ControlFlow<()>, Halt> {
         match message {
-            ToWorker::Video(unit) => self.decode(&unit)?,
+            ToWorker::Video(unit) => {
+                self.decode(&unit)?;
+                // Whatever came of the unit: the engine gives up a worker that reads and says nothing.
+                if let Some(progress) = self.ladder.progress(Instant::now()) {
+                    self.output.hint(WorkerReport::Progress(progress))?;
+                }
+            }
             ToWorker::Audio(unit) => self.sound.push(unit),
             ToWorker::Control(WorkerControl::VideoSource { avcc_hex }) => self.change_video_source(&avcc_hex)?,
             ToWorker::Control(WorkerControl::AudioSource { asc_hex }) => match hex::decode(&asc_hex) {
@@ -184,11 +198,7 @@ impl Session {
         if self.stills.is_on() && !self.ladder.has_rungs() {
             self.give_out_alone()?;
         }
-        self.dispatch_decoded()?;
-        if let Some(progress) = self.ladder.progress(Instant::now()) {
-            self.output.hint(WorkerReport::Progress(progress))?;
-        }
-        Ok(())
+        self.dispatch_decoded()
     }
 
     /// Nothing that follows is needed for this picture, and the next unit may be long in coming.

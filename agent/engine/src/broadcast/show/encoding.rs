@@ -13,11 +13,8 @@ use crate::broadcast::orders::ladder_frame;
 use crate::broadcast::stills::Stills;
 use crate::broadcast::track::Feed;
 
-/// A worker that lived at least this long has proved itself: its end is not counted as a quick death.
-const PROVEN: Duration = Duration::from_secs(30);
-
-/// Longest pause before a worker that keeps dying is started again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Before a worker that could not even be started is tried again.
+const SPAWN_PAUSE: Duration = Duration::from_secs(1);
 
 impl Show {
     /// Has a worker with the present orders, or none if nothing needs encoding.
@@ -47,7 +44,7 @@ impl Show {
         match self.spawner.spawn(epoch) {
             Ok(worker) => {
                 tracing::info!(session = %self.publisher.session, pid = worker.pid, "transcoder worker started");
-                self.worker_started = Instant::now();
+                self.supervision.started(Instant::now());
                 self.worker = Some(worker);
                 self.send_stills();
                 self.send_source();
@@ -57,7 +54,7 @@ impl Show {
             }
             Err(error) => {
                 tracing::error!(error = %error, "could not start the transcoder worker");
-                self.pause_worker();
+                self.restart_at = Some(Instant::now() + SPAWN_PAUSE);
             }
         }
     }
@@ -76,10 +73,19 @@ impl Show {
         if known.into_iter().all(|worker| worker.epoch != epoch) {
             return;
         }
+        if let Some(worker) = self.worker.as_mut().filter(|worker| worker.epoch == epoch) {
+            worker.heard();
+        }
         match frame {
             // How one gets on that was asked to end says nothing of the next.
             FromWorker::Report(WorkerReport::Progress(_)) if self.worker.as_ref().is_none_or(|w| w.epoch != epoch) => {}
             FromWorker::Report(report) => self.take_report(report, stage),
+            FromWorker::Video(unit) if !self.newest.could_be_picture(unit.dts, unit.pts) => {
+                self.lose_worker(epoch, "the worker sent a picture of no time that could be", stage);
+            }
+            FromWorker::Audio(unit) if !self.newest.could_be_sound(unit.dts) => {
+                self.lose_worker(epoch, "the worker sent sound of no time that could be", stage);
+            }
             FromWorker::Video(unit) => self.encoded_video(unit, stage),
             // One that was on its way when stills were turned off is too late.
             FromWorker::Still(still) if self.wishes.stills => Stills::put(&stage.stills, still),
@@ -152,68 +158,6 @@ impl Show {
         tracing::error!(rung = order.rung, message, "a rung cannot be encoded");
         self.failures.insert(id, (order.rung.clone(), message));
         self.pending.retain(|_, awaiting| *awaiting != Awaiting::Feed(Feed::Encoder(id)));
-    }
-
-    /// The worker of `epoch` is gone. Its rungs pause until a new one has reached a keyframe; the others go on.
-    pub(in crate::broadcast) fn lose_worker(&mut self, epoch: u64, how: &str, stage: &Stage) {
-        self.let_go(epoch, stage);
-        let Some(worker) = self.worker.take_if(|worker| worker.epoch == epoch) else { return };
-        self.dropped_units += worker.dropped_units;
-        drop(worker);
-        let target_ms = self.orders.latency.grid_ms();
-        let running: Vec<EncoderId> = self
-            .tracks
-            .values()
-            .filter_map(|track| track.feed().filter(|feed| matches!(feed, Feed::Encoder(_))))
-            .map(Feed::id)
-            .collect();
-        for id in running {
-            let feed = Feed::Encoder(id);
-            let made: Vec<_> =
-                self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, target_ms))).collect();
-            self.publish(made, stage);
-        }
-        stage.with(|presentation| self.orders.encoders.iter().for_each(|order| presentation.lose(&order.rung)));
-        self.forget_finished(stage);
-        if !self.needs_worker() {
-            return;
-        }
-        self.quick_deaths = if self.worker_started.elapsed() < PROVEN { self.quick_deaths + 1 } else { 1 };
-        crate::counts::WORKERS_LOST.add(1);
-        tracing::warn!(session = %self.publisher.session, how, deaths = self.quick_deaths, "transcoder worker lost");
-        self.failures.clear();
-        self.ladder.forget_encoders();
-        self.orders = self.next_orders();
-        self.sound.want(self.orders.audio);
-        self.follow_orders();
-        self.pause_worker();
-        self.restart_if_due();
-    }
-
-    /// The first restart is immediate; a worker that keeps dying waits 1, 2, 4, then 8 seconds.
-    pub(super) fn pause_worker(&mut self) {
-        let pause = match self.quick_deaths {
-            0 | 1 => Duration::ZERO,
-            deaths => Duration::from_secs(1 << (deaths - 2).min(3)).min(LONGEST_PAUSE),
-        };
-        self.restart_at = Some(Instant::now() + pause);
-    }
-
-    /// Deaths are forgotten once nothing has died for as long as a worker takes to prove itself.
-    pub(super) fn forgive_deaths(&mut self) {
-        if self.restart_at.is_none() && self.worker_started.elapsed() > PROVEN {
-            self.quick_deaths = 0;
-        }
-    }
-
-    pub(super) fn restart_if_due(&mut self) {
-        if self.worker.is_none()
-            && self.needs_worker()
-            && self.session().is_some()
-            && self.restart_at.is_some_and(|due| due <= Instant::now())
-        {
-            self.start_worker();
-        }
     }
 }
 

@@ -110,6 +110,7 @@ impl Show {
         self.publish(made, stage);
         self.ladder.forget_encoders();
         self.orders = self.next_orders();
+        self.supervision.dismissed();
         match self.worker.take() {
             Some(worker) if worker.control(WorkerControl::End) => self.leaving = Some((worker, Instant::now())),
             _ => self.close(stage),
@@ -123,7 +124,6 @@ impl Show {
         self.life.resume(publisher.session, by, moment_ms());
         self.publisher = publisher;
         self.is_returning = self.end_90k > 0;
-        self.quick_deaths = 0;
         self.sound.want(self.orders.audio);
         self.ensure_worker(stage);
     }

@@ -5,6 +5,7 @@ use nixcast_core::hls::{InitFacts, SegmentFacts, Track};
 use nixcast_core::ids::EncoderId;
 use nixcast_core::lifecycle::{self, Standing};
 use nixcast_core::media::VideoConfig;
+use nixcast_core::supervision::Degraded;
 
 use super::{Awaiting, Show};
 use crate::broadcast::sound;
@@ -164,11 +165,16 @@ impl Show {
                 message: format!("rung {rung} cannot be encoded: {message}"),
             })
             .collect();
-        if self.quick_deaths > 1 {
-            conditions.push(Condition {
-                kind: "WorkerUnstable".to_owned(),
-                message: format!("the transcoder worker ended {} times soon after its start", self.quick_deaths),
-            });
+        conditions.extend(self.supervision.degraded().map(|Degraded { rung, how, lasts }| Condition {
+            kind: "RungDegraded".to_owned(),
+            message: format!(
+                "rung {rung} is left out because the transcoder worker died with it ({how}); it is tried again after \
+                 {} minutes, in the next broadcast, and when its settings change",
+                lasts.as_secs() / 60
+            ),
+        }));
+        if self.supervision.quick_deaths() > 1 {
+            conditions.push(Condition { kind: "WorkerUnstable".to_owned(), message: self.instability() });
         }
         if !self.unconfined.is_empty() {
             let missing = self.unconfined.join("; ");
@@ -179,6 +185,21 @@ impl Show {
         }
         conditions.extend(self.load_conditions());
         conditions
+    }
+}
+
+impl Show {
+    fn instability(&self) -> String {
+        let deaths = self.supervision.quick_deaths();
+        let sought: Vec<&str> = self.supervision.sought().collect();
+        let consequence = if self.supervision.has_nothing_to_lose() {
+            "; no rung passes the publisher's picture through, so it is started again and again".to_owned()
+        } else if sought.is_empty() {
+            String::new()
+        } else {
+            format!("; to find out which rung it dies with, these are left out for now: {}", sought.join(", "))
+        };
+        format!("the transcoder worker ended {deaths} times soon after its start{consequence}")
     }
 }
 

@@ -1,0 +1,208 @@
+//! A worker that is killed, hangs, is slow, eats memory or talks nonsense is replaced, and pass-through rungs never
+//! pause; a rung that kills it is left out; damaged media ends no broadcast.
+
+mod damage;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nixcast_schema::Variant;
+use nixcast_tests::server::Scene;
+use nixcast_tests::watcher::Story;
+use nixcast_tests::{playlist, process, wait};
+use rustix::process::Signal;
+
+use crate::live::{Live, playlist_of, rung};
+
+/// Two segments of one second are the promise; a busy machine also has to start a program.
+const REPLACED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Deaths in a row with their pauses, and trials of fifteen seconds each.
+const FOUND_WITHIN: Duration = Duration::from_secs(120);
+
+fn source() -> Variant {
+    Variant { passthrough: true, order: 1, ..Variant::named("source") }
+}
+
+/// A scene whose workers fail as the file says, once there is one.
+fn scene(variants: Vec<Variant>) -> (Scene, PathBuf) {
+    let mut scene = Scene::with_key();
+    scene.settings.video.variants = variants;
+    let file = scene.folder().join("fault");
+    scene.environment.push(("NIXCAST_WORKER_FAULT".to_owned(), file.clone().into()));
+    (scene, file)
+}
+
+fn worker(live: &Live) -> Option<u32> {
+    live.server.broadcast()?.worker_pid
+}
+
+#[track_caller]
+fn another_worker(live: &Live, than: u32, why: &str) -> u32 {
+    wait::until(&format!("another worker: {why}"), REPLACED_WITHIN, || worker(live).filter(|pid| *pid != than))
+}
+
+#[track_caller]
+fn wait_condition(live: &Live, kind: &str, words: &str) -> String {
+    wait::until(&format!("{kind}: {words}"), FOUND_WITHIN, || {
+        let conditions = live.server.observe().conditions;
+        conditions.into_iter().find(|one| one.kind == kind && one.message.contains(words)).map(|one| one.message)
+    })
+}
+
+/// Every segment is there, and time goes on from each packet to the next.
+#[track_caller]
+fn assert_never_paused(story: &Story, rung: &str) {
+    let mut expected: Option<(u64, f64)> = None;
+    let segments = story.packets(&playlist_of(rung));
+    assert!(segments.len() > 5, "{rung}: {} segments", segments.len());
+    for (msn, packets) in segments {
+        for packet in packets {
+            if let Some((last, end)) = expected {
+                assert!(msn <= last + 1, "{rung}: segment {msn} follows {last}");
+                assert!((packet.dts - end).abs() < 0.008, "{rung}, {msn}: {:.3} follows {end:.3}", packet.dts);
+            }
+            expected = Some((msn, packet.dts + packet.duration));
+        }
+    }
+}
+
+/// The rung's playlist grows by its own segments.
+#[track_caller]
+fn wait_own_pictures(live: &Live, name: &str) {
+    let own = |name: &str| {
+        let list = playlist::media(live.server.http_port(), &playlist_of(name)).ok()?;
+        let last = list.segments.last()?;
+        (!last.uri.starts_with("../") && !last.uri.starts_with("gap-"))
+            .then(|| list.media_sequence + list.segments.len() as u64)
+    };
+    let first = wait::until(&format!("{name}'s own pictures"), REPLACED_WITHIN, || own(name));
+    wait::until(&format!("more of {name}'s own pictures"), REPLACED_WITHIN, || {
+        own(name).filter(|msn| *msn > first + 1)
+    });
+}
+
+#[test]
+fn a_worker_that_fails_in_any_way_is_replaced_and_the_publishers_picture_never_pauses() {
+    let (scene, fault) = scene(vec![source(), Variant { order: 2, ..rung("low", 144, 150) }]);
+    let mut live = Live::start(scene);
+    live.watcher.wait_segments(2);
+    let mut kbps = 150;
+    for how in ["killed", "stopped", "hang", "spin", "nonsense", "timeless", "allocate"] {
+        let mut old = worker(&live).expect("a rung is encoded");
+        let began = match how {
+            "killed" => {
+                process::kill(old);
+                Instant::now()
+            }
+            "stopped" => {
+                process::send(old, Signal::STOP);
+                Instant::now()
+            }
+            fault_of_its_own => {
+                fs::write(&fault, format!("once {fault_of_its_own}")).unwrap();
+                process::kill(old);
+                old = another_worker(&live, old, "the one that is to fail");
+                wait::until("the fault to be taken up", REPLACED_WITHIN, || (!fault.exists()).then_some(()));
+                // It works for one and a half seconds.
+                Instant::now() + Duration::from_millis(1500)
+            }
+        };
+        another_worker(&live, old, how);
+        println!("{how}: replaced after {:?}", began.elapsed());
+        assert!(!process::is_alive(old), "{how}: the old worker is still there");
+        wait_own_pictures(&live, "low");
+        // Another bitrate is another chance: what happened so far is not held against the rung.
+        kbps += 1;
+        live.server.change(|s| s.video.variants[1].video_bitrate_kbps = kbps);
+    }
+    let log = live.server.log();
+    for reason in ["gives nothing back", "nonsense", "of no time that could be", "SIGABRT", "SIGKILL"] {
+        assert!(log.contains(reason), "the log does not say: {reason}");
+    }
+    live.watcher.wait_segments(2);
+    live.assert_untouched();
+    let story = live.watcher.finish();
+    story.assert_decodes();
+    assert_never_paused(&story, "source");
+}
+
+#[test]
+fn a_slow_worker_holds_up_nobody() {
+    let (scene, fault) = scene(vec![source(), Variant { order: 2, ..rung("low", 144, 150) }]);
+    let live = Live::start(scene);
+    fs::write(&fault, "slow").unwrap();
+    let old = worker(&live).unwrap();
+    process::kill(old);
+    another_worker(&live, old, "the slow one");
+    // Pictures are dropped, and in the end the rung goes: the machine has no time for it.
+    let overloaded = wait_condition(&live, "Overloaded", "low");
+    println!("{overloaded}");
+    live.watcher.wait_segments(3);
+    live.assert_untouched();
+    let story = live.watcher.finish();
+    story.assert_decodes();
+    assert_never_paused(&story, "source");
+}
+
+#[test]
+fn a_rung_that_kills_the_worker_is_left_out_until_its_settings_change() {
+    let low = Variant { order: 3, ..rung("low", 144, 150) };
+    let (scene, fault) = scene(vec![source(), Variant { order: 2, ..rung("mid", 180, 300) }, low]);
+    let mut live = Live::start(scene);
+    live.watcher.wait_segments(2);
+    fs::write(&fault, "die low").unwrap();
+    process::kill(worker(&live).unwrap());
+    let message = wait_condition(&live, "RungDegraded", "low");
+    println!("{message}");
+    assert!(!message.contains("mid"), "{message}");
+    wait_own_pictures(&live, "mid");
+    wait::until("a menu without it", FOUND_WITHIN, || {
+        (live.server.broadcast()?.variants == ["source", "mid"]).then_some(())
+    });
+    assert!(live.server.status().to_string().contains("RungDegraded"), "status says so");
+    // Players in it are fed on.
+    live.watcher.wait_segments(3);
+
+    fs::remove_file(&fault).unwrap();
+    live.server.change(|s| s.video.variants[2].video_bitrate_kbps = 160);
+    wait_own_pictures(&live, "low");
+    assert!(live.server.observe().conditions.iter().all(|condition| condition.kind != "RungDegraded"));
+    live.assert_untouched();
+    let story = live.watcher.finish();
+    story.assert_decodes();
+    assert_never_paused(&story, "source");
+}
+
+#[test]
+fn when_every_rung_kills_the_worker_the_publishers_picture_goes_on_alone() {
+    let low = Variant { order: 3, ..rung("low", 144, 150) };
+    let (scene, fault) = scene(vec![source(), Variant { order: 2, ..rung("mid", 180, 300) }, low]);
+    let live = Live::start(scene);
+    fs::write(&fault, "die any").unwrap();
+    process::kill(worker(&live).unwrap());
+    wait_condition(&live, "RungDegraded", "mid");
+    wait_condition(&live, "RungDegraded", "low");
+    wait::until("a menu of the source alone", FOUND_WITHIN, || {
+        (live.server.broadcast()?.variants == ["source"]).then_some(())
+    });
+    live.watcher.wait_segments(3);
+    live.assert_untouched();
+    let story = live.watcher.finish();
+    story.assert_decodes();
+    assert_never_paused(&story, "source");
+}
+
+#[test]
+fn without_another_rung_the_worker_is_started_until_it_lives() {
+    let (scene, fault) = scene(vec![rung("low", 144, 150)]);
+    let live = Live::start(scene);
+    fs::write(&fault, "die any").unwrap();
+    process::kill(worker(&live).unwrap());
+    wait_condition(&live, "WorkerUnstable", "again and again");
+    assert!(live.server.broadcast().is_some(), "the broadcast goes on");
+    fs::remove_file(&fault).unwrap();
+    wait_own_pictures(&live, "low");
+    live.assert_untouched();
+}
