@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(cache)/nixcast/target
 export NIXCAST_BIN := $(CURDIR)/build/nixcast
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-system lint bench pictures
+.PHONY: help run build test test-slow test-system lint bench pictures
 
 help: ## Say what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ build: ## Build the page and the binary: build/nixcast
 test: ## Lint, licences, unit, Nix, end-to-end and browser tests: all of it
 	@tests/setup/packages build test
 	@tests/setup/test
+
+test-slow: ## What takes minutes: a thousand damaged streams
+	@tests/setup/packages build test
+	@tests/setup/build
+	@tests/setup/slow
 
 test-system: ## Boot a real systemd and try to break a broadcast, then spoil 10,000 documents; needs root
 	@tests/setup/packages build test system

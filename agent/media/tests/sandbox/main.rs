@@ -3,10 +3,19 @@
 //! Each thing is tried twice, outside and inside, by the same code: outside it has to work, so that a refusal inside is
 //! the sandbox's. `cargo test -p nixcast-media --features worker --test sandbox` runs all, and a word those whose name
 //! has it.
-#![allow(clippy::unwrap_used, clippy::panic, unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, unsafe_code)]
+#![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap)]
 
 mod attempts;
+mod damage;
 mod room;
+
+#[path = "../worker/engine.rs"]
+#[allow(dead_code, reason = "shared with the tests of the worker")]
+mod engine;
+#[path = "../worker/source.rs"]
+#[allow(dead_code, reason = "shared with the tests of the worker")]
+mod source;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};

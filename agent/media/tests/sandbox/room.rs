@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         assert!(child(&["room", "too-late"]).wait().unwrap().success());
     }),
     ("a_busy_loop_ends_with_its_cpu_time", cpu_time_ends),
+    ("flipped_bits_end_no_more_than_one_worker", crate::damage::flipped_bits),
 ];
 
 /// Does one thing inside and exits 0 if it worked.
@@ -47,6 +48,7 @@ pub(crate) fn work(task: &str) -> ExitCode {
                 std::hint::spin_loop();
             }
         }
+        "worker" => nixcast_media::run_worker_on_stdin().unwrap(),
         _ => panic!("{task}?"),
     }
     ExitCode::SUCCESS
