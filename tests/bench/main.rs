@@ -2,7 +2,7 @@
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
 //! machine. `bench NAME...` runs some parts only: ladder, quality, repackage, apply, memory, start, first-picture,
-//! and hour, which runs only when it is asked for.
+//! latency, and hour, which runs only when it is asked for.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
@@ -11,6 +11,7 @@ mod first_picture;
 mod footprint;
 mod hour;
 mod ladder;
+mod latency;
 mod quality;
 mod repackage;
 mod table;
@@ -26,7 +27,7 @@ const HOUR: &str = "hour";
 type Part = (&'static str, fn() -> Vec<Row>);
 
 fn main() {
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         ("ladder", ladder::measure),
         ("quality", quality::measure),
         ("repackage", repackage::measure),
@@ -34,6 +35,7 @@ fn main() {
         ("memory", footprint::memory),
         ("start", footprint::start),
         ("first-picture", first_picture::measure),
+        ("latency", latency::measure),
         (HOUR, hour::measure),
     ];
     let wanted: Vec<String> = env::args().skip(1).collect();

@@ -3,7 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -129,6 +129,12 @@ async function testClip() {
   return file;
 }
 
+/** A clip of another size. */
+async function smallClip(file) {
+  await encode('testsrc2=size=480x270:rate=30[out0];sine=frequency=660:sample_rate=48000[out1]', 20, 500, file);
+  return file;
+}
+
 /** The demo's own picture, as it is now: 1280x720. */
 async function demoClip(file) {
   const { stdout } = await run(join(root, 'tests/setup/picture'));
@@ -186,6 +192,18 @@ export class Server {
     await until('the changed settings to converge', CONVERGED_WITHIN, () => this.#isConverged(accepted.generation));
   }
 
+  /** Process id of the engine: the child that `nixcast run` starts again when it dies; null while there is none. */
+  async enginePid() {
+    const tasks = `/proc/${this.process.pid}/task`;
+    const lists = (await readdir(tasks)).map((task) => readFile(join(tasks, task, 'children'), 'utf8').catch(() => ''));
+    const children = (await Promise.all(lists)).join(' ').split(' ').filter(Boolean);
+    for (const child of children) {
+      const words = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
+      if (words.split('\0')[1] === 'engine') return Number(child);
+    }
+    return null;
+  }
+
   /** Process id of the worker that encodes now, or null. */
   async workerPid() {
     return (await this.status()).broadcast?.workerPid ?? null;
@@ -205,15 +223,31 @@ export class Server {
   }
 
   /** Puts a publisher on air and waits until its broadcast can be played. */
-  async publish({ isDemo = false } = {}) {
+  async publish({ isDemo = false, isSmall = false } = {}) {
     const url = `rtmp://127.0.0.1:${this.settings.rtmp.port}/live/${this.key}`;
-    const clip = await (isDemo ? demoClip(join(this.folder, 'demo.flv')) : testClip());
+    let clip;
+    if (isDemo) clip = await demoClip(join(this.folder, 'demo.flv'));
+    else clip = await (isSmall ? smallClip(join(this.folder, 'small.flv')) : testClip());
     const source = ['-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy', '-f', 'flv', url];
     this.publisher = start('ffmpeg', ['-hide_banner', '-nostdin', ...source], join(this.folder, 'publisher.log'));
     await until('a playable broadcast', LIVE_WITHIN, async () => {
-      const reply = await fetch(`${this.page}api/page`);
-      return (await reply.json()).broadcast;
+      const broadcast = await this.broadcast().catch(() => null);
+      return broadcast !== null && broadcast.reconnecting === null;
     });
+  }
+
+  /** What the page is told of the broadcast, or null. */
+  async broadcast() {
+    const reply = await fetch(`${this.page}api/page`);
+    return (await reply.json()).broadcast;
+  }
+
+  /** Takes the publisher away in the middle of a word: no goodbye is said. */
+  async losePublisher() {
+    if (!this.isPublishing) return;
+    const ended = new Promise((resolve) => this.publisher.once('exit', resolve));
+    this.publisher.kill('SIGKILL');
+    await ended;
   }
 
   async unpublish() {

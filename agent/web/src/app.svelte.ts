@@ -3,11 +3,20 @@
 import { listen } from './events.ts';
 import type { Broadcast, Message, Page, Snapshot } from './protocol.ts';
 
+/**
+ * Milliseconds for which an engine that was lost and came back without a broadcast is believed to get it again: OBS
+ * connects anew within six seconds.
+ */
+const PATIENCE = 15_000;
+
 export class App {
   page = $state.raw() as Page;
   broadcast = $state.raw<Broadcast | null>(null);
   viewers = $state<number | null>(null);
   isConnected = $state(false);
+  /** The engine was there, and is not. */
+  isLost = $state(false);
+  #patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(first: Snapshot) {
     this.page = first.page;
@@ -20,13 +29,28 @@ export class App {
     const { protocol, host } = window.location;
     return listen(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}/api/events`, {
       message: (message) => this.#take(message),
-      socket: (isOpen) => (this.isConnected = isOpen),
+      socket: (isOpen) => {
+        this.isLost = !isOpen && (this.isLost || this.isConnected);
+        this.isConnected = isOpen;
+      },
     });
   }
 
   #take(message: Message): void {
     if ('page' in message) this.page = message.page;
-    if ('broadcast' in message) this.broadcast = message.broadcast;
+    if ('broadcast' in message) this.#takeBroadcast(message.broadcast, message.kind === 'hello');
     if ('viewers' in message) this.viewers = message.viewers;
+  }
+
+  #takeBroadcast(broadcast: Broadcast | null, isHello: boolean): void {
+    clearTimeout(this.#patience);
+    const interrupted = broadcast === null && isHello ? this.broadcast : null;
+    if (interrupted === null) {
+      this.broadcast = broadcast;
+      return;
+    }
+    // A first word without a broadcast that was on: the engine began anew, and the publisher will find it in a moment.
+    this.broadcast = { ...interrupted, reconnecting: { since: Date.now() / 1000, until: null } };
+    this.#patience = setTimeout(() => (this.broadcast = null), PATIENCE);
   }
 }

@@ -1,29 +1,35 @@
-// A page that waits for a broadcast is there when its first segment is. Playing that at once would end in a stall when
-// it is over, and again with the next: the page lets a few of them arrive first, as it does for those who come later.
+// A page that waits for a broadcast is there when its first pictures are. Playing those at once would end in a stall
+// when they are over: the page lets a little more of it arrive first. Those who come in the middle of it wait for
+// nothing, as enough of it exists.
 
 import type { Session } from './session.ts';
 
-/** Target durations that must lie ahead: the next segment is then known when the last but one begins. */
-const SEGMENTS = 2;
+/** Parts or segments that must lie ahead: one plays, one is fetched, one may be late. */
+const STEPS = 3;
 
-/** Fewest seconds that must lie ahead: with segments of one second a slow answer is as long as a segment. */
-const SECONDS = 3;
+/** Seconds by which that may fall short: parts end with whole pictures, a little before or after. */
+const SHORT = 0.1;
 
 /** Milliseconds after which the page plays what there is. */
 const DEADLINE = 20_000;
 
-/** Seconds that must lie ahead of a viewer before the picture starts. */
-export function cushionFor(targetDuration: number): number {
-  // Segments end with whole frames, a little before or after the second.
-  return Math.max(SECONDS, SEGMENTS * targetDuration) - 0.2;
+/** Milliseconds between two looks. */
+const LOOK = 25;
+
+/**
+ * Seconds that must lie ahead of a viewer before the picture starts. `holdBack` is how far behind live the viewer should
+ * be, `step` what arrives at a time. More than three steps is not worth waiting for: it is gained while playing.
+ */
+export function cushionFor(holdBack: number, step: number): number {
+  return Math.min(holdBack, STEPS * step) - SHORT;
 }
 
-/** Resolves once enough of the broadcast exists; at once for most, as they come in the middle of it. */
+/** Resolves once enough of the broadcast exists. */
 export async function waitForCushion(session: Session, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + DEADLINE;
   while (!signal.aborted && performance.now() < deadline) {
-    const { ahead, targetDuration } = session;
-    if (ahead >= cushionFor(targetDuration)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { ahead, holdBack, step } = session;
+    if (ahead >= cushionFor(holdBack, step)) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
   }
 }

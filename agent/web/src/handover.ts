@@ -4,8 +4,14 @@
 import type { Session } from './session.ts';
 import { clockOffset, stepRate } from './timeline.ts';
 
-/** Seconds ahead of the viewer at which the hidden player waits: time enough to seek and decode one picture. */
+/** Seconds ahead of the viewer at which the hidden player waits, at most: time enough to seek and decode one picture. */
 const LEAD = 1;
+
+/** Of what exists ahead of the viewer, how much the hidden player may wait ahead: it has to be fetched by then. */
+const REACH = 0.6;
+
+/** Seconds of difference that no speed makes up for in time: the viewer paused or jumped. */
+const TOO_FAR = 1;
 
 /** Seconds of difference nobody sees or hears: less than one frame at 30 per second. */
 const IN_STEP = 0.025;
@@ -42,15 +48,18 @@ async function waitAhead(current: Session, next: Session, pause: (ms: number) =>
   for (;;) {
     const remaining = meeting - wanted(current, next);
     const isReady = !next.video.seeking && next.video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
-    if (isReady && remaining <= 0.04) return;
+    // A little late is as good: what is missing is played off.
+    if (isReady && remaining <= 0.04 && remaining > -TOO_FAR) return;
     // It was not ready in time, or the viewer jumped: meet somewhere else.
-    if (remaining < -0.2 || remaining > 2 * LEAD) meeting = seekAhead(current, next);
+    if (remaining < -TOO_FAR || remaining > LEAD + TOO_FAR) meeting = seekAhead(current, next);
     await pause(isReady ? Math.max(5, Math.min(100, remaining * 1000 - 40)) : 50);
   }
 }
 
 function seekAhead(current: Session, next: Session): number {
-  const meeting = wanted(current, next) + LEAD;
+  const place = wanted(current, next);
+  const ahead = (next.edge ?? place + LEAD) - place;
+  const meeting = place + Math.min(LEAD, Math.max(0, REACH * ahead));
   next.video.currentTime = meeting;
   return meeting;
 }
@@ -64,7 +73,7 @@ async function adjust(current: Session, next: Session, pause: (ms: number) => Pr
     const isPlaying = !next.video.seeking && next.video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
     calm = isPlaying && Math.abs(skew) < IN_STEP ? calm + 1 : 0;
     if (isPlaying && performance.now() > patience && Math.abs(skew) < TOLERABLE) return;
-    if (Math.abs(skew) > LEAD) {
+    if (Math.abs(skew) > TOO_FAR) {
       // The viewer paused or jumped meanwhile: no rate can make up for that.
       next.video.pause();
       await waitAhead(current, next, pause);
@@ -82,7 +91,7 @@ function wanted(current: Session, next: Session): number {
 
 /** Without a shared segment both are at least asked to be equally far from the live edge. */
 function edgeOffset(current: Session, next: Session): number {
-  const [here, there] = [current.livePosition, next.livePosition];
+  const [here, there] = [current.edge, next.edge];
   return here === null || there === null ? 0 : there - here;
 }
 

@@ -4,13 +4,17 @@
 import { backoff } from './backoff.ts';
 import { waitForCushion } from './cushion.ts';
 import { bringInStep } from './handover.ts';
+import { Pace, type Situation } from './pace.ts';
 import type { Autoplay, Broadcast } from './protocol.ts';
 import { type Choice, keepChoice } from './quality.ts';
 import { openSession, type Inheritance, type Session } from './session.ts';
 import { loadSound, saveSound } from './sound.ts';
 
-/** Target durations behind the live position at which the page offers the way back. */
+/** Target durations behind the live position from which a viewer who paused or stepped back stays there. */
 const BEHIND = 1.5;
+
+/** Milliseconds between two decisions about how fast to play. */
+const PACE_EVERY = 200;
 
 /** Longest wait in milliseconds before a failed player or handover is tried again: the stream is on meanwhile. */
 const LONGEST_WAIT = 4000;
@@ -34,6 +38,8 @@ export class Playback {
   /** The broadcast waits for the viewer to press play; until then nothing of it is fetched. */
   isHeld = $state(false);
   isBehind = $state(false);
+  /** Seconds since what is on screen was made, by the clocks of server and viewer; null if unknown. */
+  latency = $state<number | null>(null);
   canChoose = $state(true);
   choice = $state<Choice>(null);
   /** Name of the variant on screen. */
@@ -53,8 +59,15 @@ export class Playback {
   #failures = 0;
   /** Whether the viewer pressed play, and did not pause since: a broadcast that follows at once needs no other press. */
   #isWanted = false;
+  /** What the connection taught about how close to live it can be watched; kept from session to session. */
+  readonly #pace = new Pace();
+  /** Whether the viewer wants to be live: not after a pause or a step back. */
+  #isFollowing = true;
+  /** Why the picture stopped for want of data, if it did. */
+  #starving: 'stall' | 'away' | null = null;
+  #isAway = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #ticker: ReturnType<typeof setInterval>;
+  readonly #tickers: readonly ReturnType<typeof setInterval>[];
 
   constructor(videos: readonly [HTMLVideoElement, HTMLVideoElement]) {
     this.#videos = videos;
@@ -62,12 +75,23 @@ export class Playback {
     this.volume = sound.volume;
     this.isMuted = sound.isMuted;
     videos.forEach((video) => this.#watch(video));
-    this.#ticker = setInterval(() => this.#measure(), 1000);
+    this.#tickers = [setInterval(() => this.#measure(), 1000), setInterval(() => this.#keepPace(), PACE_EVERY)];
   }
 
   /** The visible video element. */
   get video(): HTMLVideoElement {
     return this.#videos[this.active];
+  }
+
+  /** Whether publisher or server are known to be away for a moment: then the last picture stays, and nothing fails. */
+  setAway(isAway: boolean): void {
+    if (this.#isAway === isAway) return;
+    this.#isAway = isAway;
+    if (isAway && this.#starving !== null) this.#starving = 'away';
+    const session = this.#session;
+    if (session === null) return;
+    session.isPatient = isAway;
+    if (!isAway) session.hurry();
   }
 
   /** Plays `broadcast`: starts it, adopts its new ladder, or leaves well alone. */
@@ -82,7 +106,7 @@ export class Playback {
 
   close(): void {
     this.#cleanup.abort();
-    clearInterval(this.#ticker);
+    this.#tickers.forEach(clearInterval);
     this.#endSession();
     this.#newest = null;
   }
@@ -115,9 +139,9 @@ export class Playback {
 
   goLive(): void {
     if (this.isHeld) return this.togglePlay();
-    const position = this.#session?.livePosition;
-    if (position !== null && position !== undefined) this.video.currentTime = position;
+    this.#isFollowing = true;
     this.isBehind = false;
+    this.#jump();
     void this.#play();
   }
 
@@ -125,7 +149,8 @@ export class Playback {
   step(seconds: number): void {
     const { buffered, currentTime } = this.video;
     const first = buffered.length === 0 ? currentTime : buffered.start(0);
-    const last = Math.max(currentTime, this.#session?.livePosition ?? currentTime);
+    const last = Math.max(currentTime, this.#livePosition() ?? currentTime);
+    if (seconds < 0) this.#isFollowing = false;
     this.video.currentTime = Math.min(last, Math.max(first, currentTime + seconds));
     this.#measure();
   }
@@ -176,6 +201,8 @@ export class Playback {
     this.choice = keepChoice(this.choice, broadcast.variants);
     this.hasStarted = false;
     this.isWaiting = true;
+    this.#isFollowing = true;
+    this.#starving = null;
     this.variant = null;
     this.video.volume = this.volume;
     this.video.muted = this.isMuted;
@@ -183,6 +210,7 @@ export class Playback {
       const session = await this.#open(this.video, broadcast, run.signal, { choice: this.choice, bandwidth: null });
       if (session === null) return;
       this.#session = session;
+      session.isPatient = this.#isAway;
       this.canChoose = session.canChoose;
       await waitForCushion(session, run.signal);
       if (run.signal.aborted) return;
@@ -260,6 +288,8 @@ export class Playback {
     if (!current.canChoose || current.video.paused) return;
     const handover = new AbortController();
     this.#handover = handover;
+    // The one to be caught up with must not run away.
+    current.video.playbackRate = 1;
     const choice = keepChoice(this.choice, broadcast.variants);
     const hidden = this.#videos[this.active === 0 ? 1 : 0];
     let next: Session | null = null;
@@ -292,6 +322,7 @@ export class Playback {
   async #swap(old: Session, next: Session, broadcast: Broadcast): Promise<void> {
     this.#handover = null;
     this.#session = next;
+    next.isPatient = this.#isAway;
     // The viewer may have chosen another quality while the two were being brought in step.
     this.choice = keepChoice(this.choice, broadcast.variants);
     next.choose(this.choice);
@@ -346,12 +377,16 @@ export class Playback {
       this.isWaiting = false;
       this.isPaused = false;
       this.#failures = 0;
+      this.#goOn();
       if (this.#isStale() && this.#handover === null) void this.#adopt();
     });
-    on('waiting', () => (this.isWaiting = true));
+    on('waiting', () => this.#starve());
     on('seeked', () => this.#measure());
     on('play', () => (this.isPaused = false));
-    on('pause', () => (this.isPaused = true));
+    on('pause', () => {
+      this.isPaused = true;
+      this.#isFollowing = false;
+    });
     on('volumechange', () => {
       this.volume = video.volume;
       this.isMuted = video.muted;
@@ -359,12 +394,71 @@ export class Playback {
     });
   }
 
-  #measure(): void {
+  /** Where to play to be live, in seconds of the video's clock. */
+  #livePosition(): number | null {
     const session = this.#session;
-    const live = session?.livePosition ?? null;
-    if (session === null || live === null || !this.hasStarted) return;
-    this.isBehind = live - this.video.currentTime > BEHIND * session.targetDuration;
+    return session === null || session.edge === null ? null : session.edge - this.#pace.target(session.holdBack);
   }
+
+  #jump(): void {
+    const position = this.#livePosition();
+    if (position !== null) this.video.currentTime = position;
+  }
+
+  #measure(): void {
+    const [session, live] = [this.#session, this.#livePosition()];
+    this.latency = session?.latency ?? null;
+    if (session === null || live === null || !this.hasStarted) return;
+    const isFar = live - this.video.currentTime > BEHIND * session.targetDuration;
+    if (!isFar && !this.video.paused) this.#isFollowing = true;
+    this.isBehind = isFar && !this.#isFollowing;
+  }
+
+  /** How things stand for somebody who wants to be live; null while that is not the page's to decide. */
+  #situation(): Situation | null {
+    const session = this.#session;
+    const isOurs = session?.canPace === true && this.hasStarted && this.#handover === null && this.#isFollowing;
+    if (session === null || session.edge === null || !isOurs) return null;
+    const { video, edge, holdBack } = session;
+    return { distance: edge - video.currentTime, holdBack, buffered: bufferedAhead(video) };
+  }
+
+  #keepPace(): void {
+    const { video } = this;
+    const isRunning = !video.paused && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
+    const situation = isRunning && !this.#isAway ? this.#situation() : null;
+    if (situation === null) {
+      if (video.playbackRate !== 1) video.playbackRate = 1;
+      return;
+    }
+    const advice = this.#pace.advise(situation, performance.now() / 1000);
+    if (advice === 'jump') this.#jump();
+    else if (video.playbackRate !== advice.rate) video.playbackRate = advice.rate;
+  }
+
+  /** Nothing is left to play. */
+  #starve(): void {
+    this.isWaiting = true;
+    if (this.hasStarted && !this.video.seeking) this.#starving ??= this.#isAway ? 'away' : 'stall';
+  }
+
+  /** The picture goes on after it stopped: whoever wants to be live now misses nothing but what is past anyway. */
+  #goOn(): void {
+    const reason = this.#starving;
+    this.#starving = null;
+    const situation = reason === null ? null : this.#situation();
+    if (situation === null) return;
+    if (reason === 'stall') this.#pace.stalled(performance.now() / 1000);
+    if (this.#pace.isWorthAJump(situation)) this.#jump();
+  }
+}
+
+/** Seconds that lie ahead of what `video` shows without a hole. */
+function bufferedAhead({ buffered, currentTime }: HTMLVideoElement): number {
+  for (let at = 0; at < buffered.length; at++) {
+    if (buffered.start(at) <= currentTime && currentTime < buffered.end(at)) return buffered.end(at) - currentTime;
+  }
+  return 0;
 }
 
 /** Whether the browser wants a click first. */

@@ -40,13 +40,25 @@ export interface Session {
   /** Name of the variant on screen, if known. */
   readonly variant: string | null;
   readonly bandwidth: number | null;
-  /** Where to play to be live, in seconds of the video's clock. */
-  readonly livePosition: number | null;
+  /** The newest moment of the broadcast, in seconds of the video's clock; it moves on between two parts, too. */
+  readonly edge: number | null;
+  /** Seconds that the viewer should be behind `edge`, as the playlist says. */
+  readonly holdBack: number;
+  /** Seconds of the broadcast that arrive at a time: a part, or a segment where there are no parts. */
+  readonly step: number;
+  /** Whether the page decides how fast to play; else the browser keeps its own distance from live. */
+  readonly canPace: boolean;
+  /** Seconds since what is on screen was made, by the clocks of server and viewer; null if unknown. */
+  readonly latency: number | null;
   /** Seconds of the broadcast that exist ahead of the viewer, fetched or not. */
   readonly ahead: number;
   /** Seconds one segment may take; the unit of "behind". */
   readonly targetDuration: number;
   readonly timeline: Map<string, Placed[]>;
+  /** Whether it is known that nothing new can be had for a while: then nothing is given up for lack of it. */
+  isPatient: boolean;
+  /** Asks at once for what was to be asked for again later. */
+  hurry(): void;
   choose(choice: Choice): void;
   close(): void;
 }
@@ -65,10 +77,12 @@ export async function openSession(
 
 class HlsSession implements Session {
   readonly canChoose = true;
+  readonly canPace = true;
   readonly timeline = new Map<string, Placed[]>();
   readonly #hls: HlsPlayer;
   readonly #variants: readonly Variant[];
   variant: string | null = null;
+  isPatient = false;
   #choice: Choice;
   #lastMediaError = -Infinity;
   #reloads = 0;
@@ -90,8 +104,9 @@ class HlsSession implements Session {
       abrEwmaDefaultEstimate: inherited.bandwidth ?? FIRST_ESTIMATE,
       capLevelToPlayerSize: true,
       backBufferLength: BACK_BUFFER,
-      liveSyncDurationCount: 3,
-      // Catching up by playing faster works only with low-latency parts, and is audible.
+      lowLatencyMode: true,
+      // How far behind live to be, and how to get there, is decided in pace.ts.
+      liveSyncOnStallIncrease: 0,
       maxLiveSyncPlaybackRate: 1,
     });
     this.#hls = hls;
@@ -120,8 +135,25 @@ class HlsSession implements Session {
     return Number.isFinite(measured) ? measured : null;
   }
 
-  get livePosition(): number | null {
-    return this.#hls.liveSyncPosition;
+  get edge(): number | null {
+    const details = this.#hls.latestLevelDetails;
+    if (details === null) return null;
+    // What comes next is being made already; when it is late, nothing newer than it is there to be missed.
+    return details.edge + Math.min(details.age, this.step);
+  }
+
+  get holdBack(): number {
+    const { partHoldBack, holdBack } = this.#hls.latestLevelDetails ?? { partHoldBack: 0, holdBack: 0 };
+    return partHoldBack || holdBack || 3 * this.targetDuration;
+  }
+
+  get step(): number {
+    return this.#hls.latestLevelDetails?.partTarget || this.targetDuration;
+  }
+
+  get latency(): number | null {
+    const made = this.#hls.playingDate;
+    return made === null ? null : (Date.now() - made.getTime()) / 1000;
   }
 
   get ahead(): number {
@@ -138,6 +170,12 @@ class HlsSession implements Session {
     const level = choice === null ? -1 : this.#hls.levels.findIndex((_, at) => this.#nameOf(at) === choice);
     // `loadLevel` leaves what is buffered alone: the change shows some seconds later, but never as a stall.
     this.#hls.loadLevel = level;
+  }
+
+  hurry(): void {
+    if (this.#reloadTimer === undefined) return;
+    clearTimeout(this.#reloadTimer);
+    this.#load();
   }
 
   close(): void {
@@ -162,10 +200,15 @@ class HlsSession implements Session {
 
   /** Asks again for what could not be fetched, while the viewer goes on with what is buffered. */
   #reload(): boolean {
-    if (this.#reloads >= RELOADS) return false;
+    if (this.#reloads >= RELOADS && !this.isPatient) return false;
     clearTimeout(this.#reloadTimer);
-    this.#reloadTimer = setTimeout(() => this.#hls.startLoad(), backoff(this.#reloads++, Math.random(), 2000));
+    this.#reloadTimer = setTimeout(() => this.#load(), backoff(this.#reloads++, Math.random(), 2000));
     return true;
+  }
+
+  #load(): void {
+    this.#reloadTimer = undefined;
+    this.#hls.startLoad();
   }
 
   #recoverMedia(): boolean {
@@ -180,11 +223,16 @@ class HlsSession implements Session {
 /** Older iPhones: the system plays the playlist, chooses the quality itself and tells little. */
 class NativeSession implements Session {
   readonly canChoose = false;
+  readonly canPace = false;
   readonly variant = null;
   readonly bandwidth = null;
   /** The system keeps its own distance from the live edge. */
   readonly ahead = Infinity;
   readonly targetDuration = 4;
+  readonly holdBack = 4;
+  readonly step = 4;
+  readonly latency = null;
+  isPatient = false;
   readonly timeline = new Map<string, Placed[]>();
   readonly #onError: () => void;
 
@@ -198,13 +246,17 @@ class NativeSession implements Session {
     video.src = broadcast.playlist;
   }
 
-  get livePosition(): number | null {
+  get edge(): number | null {
     const { seekable } = this.video;
-    return seekable.length === 0 ? null : seekable.end(seekable.length - 1) - this.targetDuration;
+    return seekable.length === 0 ? null : seekable.end(seekable.length - 1);
   }
 
   choose(): void {
     // The quality menu is not shown where `canChoose` is false.
+  }
+
+  hurry(): void {
+    // The system asks when it sees fit.
   }
 
   close(): void {

@@ -134,9 +134,8 @@ fn addresses(public_url: &str, picture: &str) -> Markup {
 fn stage(broadcast: &BroadcastView, page: &PageView, logo: &str) -> Markup {
     html! {
         section class="stage player" aria-label="Stream" {
-            @if page.autoplay == Autoplay::Off {
-                div class="poster" { img src=(logo) alt="" width="96" height="96"; }
-            }
+            div class="poster" { img src={ (THUMBNAIL) "?broadcast=" (broadcast.id) } alt=""; }
+            @if broadcast.variants.is_empty() { (sound_alone(page, logo)) }
             div class="wait" {
                 noscript {
                     p class="nojs" {
@@ -146,6 +145,17 @@ fn stage(broadcast: &BroadcastView, page: &PageView, logo: &str) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What is shown of a broadcast without pictures; as in `Player.svelte`.
+fn sound_alone(page: &PageView, logo: &str) -> Markup {
+    html! {
+        div class="sound-alone" {
+            img src=(logo) alt="" width="96" height="96";
+            p class="sound-alone-name" { (page.name) }
+            p { "This stream is sound alone." }
         }
     }
 }
@@ -186,8 +196,11 @@ fn about(Snapshot { page, broadcast, viewers }: &Snapshot<'_>, logo: &str) -> Ma
                     h1 { (page.name) }
                     @if broadcast.is_some() || page.nsfw {
                         div class="facts" {
-                            @if broadcast.is_some() {
-                                p class="badge" { span class="dot" {} "Live" }
+                            @if let Some(broadcast) = broadcast {
+                                p class="badge" data-away=(broadcast.reconnecting.is_some()) {
+                                    span class="dot" {}
+                                    @if broadcast.reconnecting.is_some() { "Reconnecting" } @else { "Live" }
+                                }
                                 @if let Some(viewers) = viewers { (audience(*viewers)) }
                             }
                             @if page.nsfw { p class="mature" { "Mature content" } }
