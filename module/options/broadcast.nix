@@ -10,7 +10,7 @@ in {
       description = ''
         Seconds that a broadcast waits for a lost publisher to come back before it ends. Viewers see the last picture
         and a note meanwhile, and go on watching when the publisher is back. `0` ends it at once. OBS tries again after
-        about two seconds.
+        about two seconds. A publisher that stops the stream itself ends the broadcast without a wait.
       '';
     };
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod broadcast;
 mod ladder;
 mod listeners;
 mod page;
@@ -65,6 +66,7 @@ pub(super) fn all() -> Vec<Recipe> {
         .chain(page::recipes())
         .chain(access::recipes())
         .chain(webhooks::recipes())
+        .chain(broadcast::recipes())
         .chain(video::recipes())
         .chain(ladder::recipes())
         .chain(listeners::recipes())
