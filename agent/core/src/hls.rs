@@ -11,6 +11,7 @@ mod meter;
 mod multivariant;
 mod presentation;
 mod recall;
+mod reload;
 mod retention;
 mod rung;
 #[cfg(test)]
@@ -20,5 +21,6 @@ mod window;
 
 pub use presentation::{InitFacts, Presentation, PublishedVariant, SegmentFacts};
 pub use recall::Recollection;
-pub use uri::{Track, Uri};
-pub use window::{Content, Entry, Span, Window};
+pub use reload::{Answer, BadDirective, Edge, Moment, Reload};
+pub use uri::{Track, Uri, parent_of};
+pub use window::{Content, Entry, Pace, Part, Span, Window};

@@ -11,9 +11,18 @@ use nixcast_schema::Preset;
 use crate::control::{Encode, Rung};
 use crate::ids::EncoderId;
 
-/// How long a segment is and how the encoder is tuned, per latency level 0 to 4.
+/// How long segments and parts are and how the encoder is tuned, per latency level 0 to 4.
 ///
-/// Segment durations are Owncast's (1 to 5 s), so that a level keeps its meaning for people who move over.
+/// | level | segment | part | players stay behind |
+/// |---|---|---|---|
+/// | 0 | 1 s | 0.21 s | 0.65 s |
+/// | 1 | 2 s | 0.35 s | 1.2 s |
+/// | 2 | 3 s | 0.5 s | 2 s |
+/// | 3 | 4 s | 1 s | 5 s |
+/// | 4 | 5 s | 1 s | 10 s |
+///
+/// Segment durations are Owncast's (1 to 5 s), so that a level keeps its meaning for people who move over. Players that
+/// read no parts stay three target durations behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatencyLevel(u8);
 
@@ -34,6 +43,21 @@ impl LatencyLevel {
     #[must_use]
     pub fn grid_ms(self) -> u32 {
         (u32::from(self.0) + 1) * 1000
+    }
+
+    /// Longest a part may be, in milliseconds. A part holds whole pictures or sound frames and must fill at least 85 %
+    /// of this (RFC 8216bis section 4.4.4.9): 0.21 and 0.35 s do with 23.976 to 60 pictures a second and with AAC at
+    /// 44.1 and 48 kHz, which 0.2 s does not.
+    #[must_use]
+    pub fn part_ms(self) -> u32 {
+        [210, 350, 500, 1000, 1000][usize::from(self.0)]
+    }
+
+    /// How far players that read parts should stay behind the newest one, in milliseconds: three parts at least, and
+    /// more where a level promises smoothness.
+    #[must_use]
+    pub fn part_hold_back_ms(self) -> u32 {
+        [650, 1200, 2000, 5000, 10_000][usize::from(self.0)]
     }
 
     /// Segments a playlist lists: Owncast's counts, at least 25 s of video.
@@ -298,6 +322,22 @@ mod tests {
         ladder.forget_encoders();
         let after = ladder.orders(&rungs, level(2));
         assert!(after.encoders.iter().all(|order| before.encoders.iter().all(|old| old.id != order.id)));
+    }
+
+    #[test]
+    fn whole_frames_fill_parts_and_players_stay_three_parts_behind() {
+        // Duration of one frame in units of 1/90000 s or 1/44100 s, and those units.
+        let pictures = [(3754, 90_000), (3750, 90_000), (3600, 90_000), (3003, 90_000), (3000, 90_000)];
+        let faster = [(1800, 90_000), (1501, 90_000), (1500, 90_000), (1024, 44_100), (1024, 48_000)];
+        for level in (0..5).map(LatencyLevel::new) {
+            let part_ms = u64::from(level.part_ms());
+            for (frame, rate) in pictures.into_iter().chain(faster) {
+                let frames = part_ms * rate / 1000 / frame;
+                assert!(frames * frame * 1000 * 100 >= part_ms * rate * 85, "{level:?}: {frame}/{rate}");
+            }
+            assert!(level.part_hold_back_ms() >= 3 * level.part_ms());
+            assert!(level.part_ms() * 3 <= level.grid_ms());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! bounded inbox; it never waits for a viewer, and never for the worker (a full worker queue drops to the next
 //! keyframe), so the inbox drains as fast as media can be packaged.
 
+mod edges;
 mod memory;
 mod orders;
 mod overload;
@@ -32,6 +33,7 @@ use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
 use crate::web::view::BroadcastView;
+use edges::Edges;
 use memory::Keeper;
 pub(crate) use show::EncodingFacts;
 use show::Show;
@@ -55,6 +57,8 @@ pub(crate) struct ChannelHandle {
     inbox: mpsc::Sender<Input>,
     /// The presentation of the live broadcast. Locked for the length of one playlist, never across an await.
     pub(crate) presentation: Arc<Mutex<Option<Presentation>>>,
+    /// How far its playlists have come.
+    pub(crate) edges: Edges,
     pub(crate) view: watch::Receiver<Option<BroadcastView>>,
     pub(crate) stills: watch::Receiver<Stills>,
     facts: watch::Receiver<ChannelFacts>,
@@ -211,12 +215,20 @@ pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
     let (stills_writer, stills) = watch::channel(Stills::default());
     let (facts_writer, facts) = watch::channel(ChannelFacts::default());
     let presentation = Arc::new(Mutex::new(None));
+    let edges = Edges::default();
     let (keeper, memory) = match state_dir.map(|folder| Keeper::start(folder, moment_ms())) {
         Some((keeper, memory)) => (Some(keeper), memory),
         None => (None, None),
     };
+    let stage = Stage {
+        presentation: Arc::clone(&presentation),
+        edges: edges.clone(),
+        store,
+        view: view_writer,
+        stills: stills_writer,
+    };
     let mut channel = Channel {
-        stage: Stage { presentation: Arc::clone(&presentation), store, view: view_writer, stills: stills_writer },
+        stage,
         declared,
         inbox: inbox.downgrade(),
         facts: facts_writer,
@@ -230,13 +242,14 @@ pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
         channel.recall(memory);
     }
     tasks::spawn("channel", channel.run(messages));
-    ChannelHandle { inbox, presentation, view, stills, facts }
+    ChannelHandle { inbox, presentation, edges, view, stills, facts }
 }
 
 /// Where a broadcast puts what it makes.
 #[derive(Debug)]
 struct Stage {
     presentation: Arc<Mutex<Option<Presentation>>>,
+    edges: Edges,
     store: Store,
     view: watch::Sender<Option<BroadcastView>>,
     stills: watch::Sender<Stills>,
@@ -464,12 +477,19 @@ impl Channel {
 }
 
 impl Stage {
-    /// The presentation of the live broadcast; there is one for as long as there is a show.
+    /// The presentation of the live broadcast; there is one for as long as there is a show. Those who wait for its
+    /// playlists hear of what `write` changed.
     fn with<T>(&self, write: impl FnOnce(&mut Presentation) -> T) -> Option<T> {
-        self.presentation.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(write)
+        let mut presentation = self.presentation.lock().unwrap_or_else(PoisonError::into_inner);
+        presentation.as_mut().map(|presentation| {
+            let result = write(presentation);
+            self.edges.announce(presentation);
+            result
+        })
     }
 
     fn replace(&self, presentation: Option<Presentation>) {
+        self.edges.clear();
         *self.presentation.lock().unwrap_or_else(PoisonError::into_inner) = presentation;
     }
 }

@@ -68,6 +68,8 @@ pub(crate) static RESUMES: Count = Count::new();
 pub(crate) static BROADCASTS: Count = Count::new();
 /// Segments put into playlists, of pictures and of sound.
 pub(crate) static SEGMENTS: Count = Count::new();
+/// Parts of segments put into playlists, of pictures and of sound.
+pub(crate) static PARTS: Count = Count::new();
 /// Units dropped because the worker's queue was full.
 pub(crate) static UNITS_DROPPED: Count = Count::new();
 /// Workers that ended without having been asked to.

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::meter::Meter;
 use super::multivariant;
+use super::reload::{Answer, Edge, Reload};
 use super::retention::Retention;
-use super::rung::{Line, Rung, Supply};
+use super::rung::{Line, Placed, Rung, Supply};
 use super::uri::{Track, Uri};
-use super::window::{Content, SAME_INSTANT_US, Span, Window};
+use super::window::{Content, Pace, Part, SAME_INSTANT_US, Span, Surroundings, Window};
 use crate::ids::EncoderId;
 use crate::ladder::LatencyLevel;
 
@@ -30,16 +32,20 @@ pub struct InitFacts {
     pub frame_rate: Option<f64>,
 }
 
-/// What a segment covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a segment covers, whole or as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentFacts {
-    /// On the broadcast's time line, microseconds.
+    /// On the broadcast's time line, microseconds. The same for each report of one segment.
     pub start_us: i64,
     pub duration_us: i64,
     /// Size, to know the bitrate by.
     pub bytes: u64,
     /// Whether it begins with a sync unit. False only for a publisher that sends no keyframe for very long.
     pub is_independent: bool,
+    /// Its parts so far, in order. May be empty for a segment that is whole at once.
+    pub parts: Vec<Part>,
+    /// Whether no part will follow.
+    pub is_whole: bool,
 }
 
 /// A rung as viewers see it.
@@ -79,7 +85,11 @@ pub struct Presentation {
     pub(super) retention: Retention,
     published: Published,
     pub(super) revision: u64,
+    /// Grows with every change that a playlist could show.
+    version: u64,
     pub(super) is_playable: bool,
+    /// Whether the publisher is away: nothing is to be expected soon.
+    pub(super) is_paused: bool,
     pub(super) is_ended: bool,
     /// Whether another engine presented it, and nothing has been added since.
     pub(super) is_recalled: bool,
@@ -102,7 +112,9 @@ impl Presentation {
             retention: Retention::default(),
             published: Published::default(),
             revision: 0,
+            version: 0,
             is_playable: false,
+            is_paused: false,
             is_ended: false,
             is_recalled: false,
         }
@@ -130,13 +142,15 @@ impl Presentation {
         self.settle();
     }
 
-    /// Changes how long playlists are. Target durations never shrink during a broadcast (RFC 8216bis forbids it).
+    /// Changes how long playlists and parts are. Target durations never shrink during a broadcast (RFC 8216bis forbids
+    /// it).
     pub fn set_latency(&mut self, level: LatencyLevel) {
         self.level = level;
-        let kept_us = kept_us(level);
+        let pace = pace(level);
         for line in self.rungs.iter_mut().map(|rung| &mut rung.line).chain(&mut self.audio) {
-            line.window.set_kept_us(kept_us);
+            line.window.set_pace(pace);
         }
+        self.version += 1;
     }
 
     /// The rung's encoder is lost. Its playlist is fed from the nearest rung that works until a segment of its own
@@ -148,9 +162,20 @@ impl Presentation {
         self.settle();
     }
 
+    /// The publisher is away and may come back. Until [`Self::resume`] nobody is kept waiting: playlists say that they
+    /// are to be asked for again and again, and whoever waits is answered. Players give up on requests that stay
+    /// unanswered (hls.js after the third, each of about a target duration), but not on a playlist that stays as it is.
+    pub fn pause(&mut self) {
+        self.is_paused = true;
+        self.version += 1;
+    }
+
     /// The time line was broken off and goes on after a pause (the publisher came back): everything added from now on
-    /// follows a discontinuity, and `zero_unix_ms` is the new time of the time line's zero.
+    /// follows a discontinuity, and `zero_unix_ms` is the new time of the time line's zero. Report open segments whole
+    /// before: one that is not becomes a gap.
     pub fn resume(&mut self, zero_unix_ms: i64) {
+        self.is_paused = false;
+        self.version += 1;
         self.era += 1;
         self.zero_unix_ms = zero_unix_ms;
     }
@@ -161,49 +186,85 @@ impl Presentation {
         let line = self.line_or_new(track);
         line.init = Some((uri.clone(), facts));
         line.meter = Meter::default();
-        let hold_us = kept_us(self.level);
+        let hold_us = pace(self.level).kept_us;
         self.retention.keep(&uri, hold_us);
         self.settle();
         uri
     }
 
-    /// Lists a segment of the track's present encoder and gives the address to store it under.
+    /// Lists a segment of the track's present encoder, or what is new of it, and gives the address to store it under.
+    /// Report each segment whenever a part was added to it, and at last whole; begin none before the one before it is.
     ///
-    /// `None`: nobody will ever be told of it, so it need not be stored. That is a segment whose time the playlist has
-    /// already (the rung was fed from another meanwhile), one of a rung never declared or forgotten, one
+    /// `None`: nobody is told of it, so it need not be stored yet, or ever. That is a segment whose time the playlist
+    /// has already (the rung was fed from another meanwhile), one of a rung never declared or forgotten, one
     /// before any init section, or one after the end.
     pub fn add_segment(&mut self, track: &Track, facts: SegmentFacts) -> Option<Uri> {
         let span = Span { start_us: facts.start_us, duration_us: facts.duration_us, era: self.era };
         let program_date_time_ms = self.zero_unix_ms.saturating_add(span.start_us.div_euclid(1000));
         self.align_first_msn(track, span);
         let id = self.id.clone();
-        let line = self.line_mut(track)?;
-        let map = line.init.as_ref().map(|(uri, _)| uri.clone())?;
-        let uri = line.window.wants(span).then(|| {
-            line.window.bridge(span, program_date_time_ms);
-            let uri = Uri::segment(track, &id, line.window.next_msn());
-            let content = Content::Segment { uri: uri.clone(), map, is_independent: facts.is_independent };
-            line.window.append(span, program_date_time_ms, content);
-            line.meter.record(facts.bytes, facts.duration_us);
-            uri
-        });
+        let is_whole = facts.is_whole;
+        let line = self.line_mut(track).filter(|line| line.init.is_some())?;
+        let placed = line.place(&id, span, program_date_time_ms, facts);
         self.hold_listed(track);
-        self.note_own_segment(track, uri.is_some());
+        self.note_own_segment(track, &placed, is_whole);
         // A player that was cut off with the engine may have given up; pages start another.
         self.revision += u64::from(std::mem::take(&mut self.is_recalled));
         self.settle();
-        uri
+        placed.uri()
     }
 
     /// The media playlist of `track`, or `None` while it has nothing to play. `now_unix_ms` marks a removed rung as
     /// still watched.
-    pub fn media_playlist(&mut self, track: &Track, now_unix_ms: i64) -> Option<String> {
-        if let Track::Video(name) = track {
-            let rung = self.rungs.iter_mut().find(|rung| rung.name == *name)?;
+    pub fn media_playlist(&mut self, track: &Track, now_unix_ms: i64) -> Option<Bytes> {
+        match self.reload(track, Reload::default(), now_unix_ms) {
+            Answer::Now(text) => Some(text),
+            Answer::Wait(_) | Answer::TooFar | Answer::Missing => None,
+        }
+    }
+
+    /// Answers a request for the media playlist of `track`. `now_unix_ms` marks a removed rung as still watched. Each
+    /// text is written once, however many ask for it.
+    pub fn reload(&mut self, track: &Track, reload: Reload, now_unix_ms: i64) -> Answer {
+        if let Track::Video(name) = track
+            && let Some(rung) = self.rungs.iter_mut().find(|rung| rung.name == *name)
+        {
             rung.last_asked_ms = Some(now_unix_ms);
         }
-        let line = self.line_mut(track)?;
-        (!line.window.is_empty()).then(|| line.window.render())
+        let Some(line) = self.line(track).filter(|line| !line.window.is_empty()) else { return Answer::Missing };
+        let edge = line.window.edge();
+        match reload.until.filter(|_| !self.is_paused) {
+            Some(moment) if edge.is_beyond_reach(moment, line.window.part_target_us()) => return Answer::TooFar,
+            Some(moment) if !edge.has(moment) => return Answer::Wait(moment),
+            _ => (),
+        }
+        let (version, form) = (self.version, usize::from(reload.skips));
+        if let Some((_, text)) = line.texts[form].as_ref().filter(|(written, _)| *written == version) {
+            return Answer::Now(text.clone());
+        }
+        let text = Bytes::from(line.window.render(&self.surroundings(line), reload.skips));
+        if let Some(line) = self.line_mut(track) {
+            line.texts[form] = Some((version, text.clone()));
+        }
+        Answer::Now(text)
+    }
+
+    /// Seconds that the playlist of `track` gives as its target duration; `None` if there is no such playlist.
+    #[must_use]
+    pub fn target_s(&self, track: &Track) -> Option<u64> {
+        self.line(track).filter(|line| !line.window.is_empty()).map(|line| line.window.target_s())
+    }
+
+    /// How far each playlist has come.
+    pub fn edges(&self) -> impl Iterator<Item = (&Track, Edge)> {
+        self.lines().map(|line| (&line.track, Edge { is_paused: self.is_paused, ..line.window.edge() }))
+    }
+
+    /// Whether a playlist names `path` as the part that comes next.
+    #[must_use]
+    pub fn is_hinted(&self, path: &str) -> bool {
+        let mut lines = self.lines().filter(|line| !line.window.is_empty());
+        !self.is_ended && !self.is_paused && lines.any(|line| self.hint(line).is_some_and(|hint| hint.as_str() == path))
     }
 
     /// The multivariant playlist, or `None` until the broadcast is playable.
@@ -241,7 +302,7 @@ impl Presentation {
         self.forget_unwatched(now_unix_ms);
         let lines = || self.rungs.iter().map(|rung| &rung.line).chain(&self.audio);
         let mut listed: BTreeSet<&Uri> = lines().filter_map(|line| line.init.as_ref()).map(|(uri, _)| uri).collect();
-        for entry in lines().flat_map(|line| line.window.entries()) {
+        for entry in lines().flat_map(|line| line.window.all()) {
             if let Content::Segment { uri, map, .. } = &entry.content {
                 listed.extend([uri, map]);
             }
@@ -254,9 +315,11 @@ impl Presentation {
         self.retention.uris()
     }
 
-    /// The broadcast is over: every playlist gets its end mark and keeps what it lists.
+    /// The broadcast is over: every playlist gets its end mark and keeps what it lists. Report open segments whole
+    /// before: one that is not becomes a gap.
     pub fn end(&mut self) {
         self.is_ended = true;
+        self.version += 1;
         for line in self.rungs.iter_mut().map(|rung| &mut rung.line).chain(&mut self.audio) {
             line.window.end();
         }
@@ -264,6 +327,7 @@ impl Presentation {
 
     /// Brings followers and the published set up to date after any change.
     pub(super) fn settle(&mut self) {
+        self.version += 1;
         if self.is_ended {
             return;
         }
@@ -310,30 +374,34 @@ impl Presentation {
         }
     }
 
-    /// An own segment arrived: the rung stands on its own again, whether or not the segment was still needed.
-    fn note_own_segment(&mut self, track: &Track, is_listed: bool) {
+    /// An own segment has begun: the rung stands on its own again, whether or not the segment was still needed. More
+    /// of one that is listed already says nothing new; it may be the last of an encoder that was lost.
+    fn note_own_segment(&mut self, track: &Track, placed: &Placed, is_whole: bool) {
         let Track::Video(name) = track else { return };
         let Some(rung) = self.rungs.iter_mut().find(|rung| rung.name == *name) else { return };
-        if rung.declared_bps.is_some() {
+        if rung.declared_bps.is_none() {
+            return;
+        }
+        if !matches!(placed, Placed::Grown(_)) {
             rung.supply = Supply::Own;
             rung.feeder = None;
-            rung.has_own |= is_listed;
         }
+        rung.has_own |= is_whole && *placed != Placed::Unwanted;
     }
 
     /// Gives a rung that has no entry yet the number its siblings use for the same time.
     fn align_first_msn(&mut self, track: &Track, span: Span) {
         let Track::Video(name) = track else { return };
-        let is_new = |rung: &&Rung| rung.name == *name && rung.line.window.is_empty();
+        let is_new = |rung: &&Rung| rung.name == *name && rung.line.window.is_untouched();
         if self.rungs.iter().find(is_new).is_none_or(|rung| rung.declared_bps.is_none()) {
             return;
         }
-        let siblings = || self.rungs.iter().filter(|rung| rung.name != *name && !rung.line.window.is_empty());
+        let siblings = || self.rungs.iter().filter(|rung| rung.name != *name && !rung.line.window.is_untouched());
         let same_time = siblings().find_map(|rung| msn_at(&rung.line.window, span));
         let longest_running = || siblings().next().map(|rung| rung.line.window.next_msn());
         let unused = self.used_msns.get(name).copied().unwrap_or(0);
         let first_msn = same_time.or_else(longest_running).unwrap_or(0).max(unused);
-        let window = Window::new(track.clone(), first_msn, self.level.grid_ms(), kept_us(self.level));
+        let window = Window::new(track.clone(), first_msn, pace(self.level));
         if let Some(line) = self.line_mut(track) {
             line.window = window;
         }
@@ -349,7 +417,7 @@ impl Presentation {
             if !is_watched {
                 // It may have been declared again without ever giving a segment, and must not forget what came before.
                 let used = used_msns.entry(rung.name.clone()).or_default();
-                *used = (*used).max(rung.line.window.next_msn());
+                *used = (*used).max(rung.line.window.unused_msn());
             }
             is_watched
         });
@@ -358,7 +426,7 @@ impl Presentation {
     fn rung_or_new(&mut self, name: &str) -> &mut Rung {
         let index = self.rungs.iter().position(|rung| rung.name == name).unwrap_or_else(|| {
             let track = Track::Video(name.to_owned());
-            let window = Window::new(track.clone(), 0, self.level.grid_ms(), kept_us(self.level));
+            let window = Window::new(track.clone(), 0, pace(self.level));
             self.rungs.push(Rung {
                 name: name.to_owned(),
                 line: Line::new(track, window),
@@ -378,9 +446,33 @@ impl Presentation {
         match track {
             Track::Video(name) => &mut self.rung_or_new(name).line,
             Track::Audio => {
-                let window = Window::new(Track::Audio, 0, self.level.grid_ms(), kept_us(self.level));
+                let window = Window::new(Track::Audio, 0, pace(self.level));
                 self.audio.get_or_insert_with(|| Line::new(Track::Audio, window))
             }
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.rungs.iter().map(|rung| &rung.line).chain(&self.audio)
+    }
+
+    fn line(&self, track: &Track) -> Option<&Line> {
+        self.lines().find(|line| line.track == *track)
+    }
+
+    /// What the playlist of `line` says of the others: those that a player finds in the multivariant playlist.
+    fn surroundings(&self, line: &Line) -> Surroundings {
+        let longest_part_us = self.lines().map(|line| line.window.part_target_us()).max().unwrap_or(0);
+        let part_hold_back_us = i64::from(self.level.part_hold_back_ms()) * 1000;
+        let is_published = |line: &&Line| match &line.track {
+            Track::Video(name) => self.published.variants.iter().any(|variant| variant.name == *name),
+            Track::Audio => self.published.has_audio,
+        };
+        Surroundings {
+            part_hold_back_us: part_hold_back_us.max(longest_part_us.saturating_mul(3)),
+            is_paused: self.is_paused,
+            hint: self.hint(line).filter(|_| !self.is_paused),
+            reports: self.lines().filter(is_published).filter_map(|line| line.window.report()).collect(),
         }
     }
 
@@ -389,7 +481,7 @@ impl Presentation {
         match track {
             Track::Video(name) => {
                 let rung = self.rungs.iter_mut().find(|rung| rung.name == *name)?;
-                (rung.declared_bps.is_some() || !rung.line.window.is_empty()).then_some(&mut rung.line)
+                (rung.declared_bps.is_some() || !rung.line.window.is_untouched()).then_some(&mut rung.line)
             }
             Track::Audio => self.audio.as_mut(),
         }
@@ -404,12 +496,13 @@ fn published_variant(rung: &Rung) -> Option<PublishedVariant> {
 /// The number that `window` uses, or will use next, for a segment that starts with `span`.
 fn msn_at(window: &Window, span: Span) -> Option<u64> {
     let is_there = |era: u64, instant_us: i64| era == span.era && (instant_us - span.start_us).abs() <= SAME_INSTANT_US;
-    let listed = window.entries().find(|entry| is_there(entry.span.era, entry.span.start_us)).map(|entry| entry.msn);
+    let listed = window.all().find(|entry| is_there(entry.span.era, entry.span.start_us)).map(|entry| entry.msn);
     listed.or_else(|| window.last().filter(|last| is_there(last.era, last.end_us())).map(|_| window.next_msn()))
 }
 
-/// Length of a playlist at `level`, microseconds.
-pub(super) fn kept_us(level: LatencyLevel) -> i64 {
+/// What playlists aim at, at `level`.
+pub(super) fn pace(level: LatencyLevel) -> Pace {
+    let segment_us = i64::from(level.grid_ms()) * 1000;
     let segments = i64::try_from(level.window_segments()).unwrap_or(i64::MAX);
-    segments.saturating_mul(i64::from(level.grid_ms()) * 1000)
+    Pace { segment_us, part_us: i64::from(level.part_ms()) * 1000, kept_us: segments.saturating_mul(segment_us) }
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::presentation::{InitFacts, Presentation, kept_us};
+use super::presentation::{InitFacts, Presentation, pace};
 use super::rung::{Line, Rung, Supply};
 use super::uri::{Track, Uri};
-use super::window::{Content, Span, Window};
+use super::window::{Content, Pace, Span, Window};
 use crate::ids::EncoderId;
 use crate::ladder::LatencyLevel;
 
@@ -55,16 +55,15 @@ struct LineRecollection {
 impl LineRecollection {
     fn of(line: &Line) -> Option<Self> {
         let target_s = u32::try_from(line.window.target_s()).ok()?;
-        let (next_msn, end_us) = (line.window.next_msn(), line.window.last()?.end_us());
+        let (next_msn, end_us) = (line.window.unused_msn(), line.window.last()?.end_us());
         Some(Self { next_msn, target_s, end_us, init: line.playable()?.clone() })
     }
 
     /// A line with one gap, which ended at `gone_unix_ms`.
     fn recall(self, track: Track, broadcast: &str, era: u64, (level, gone_unix_ms): (LatencyLevel, i64)) -> Line {
         let first_msn = self.next_msn.saturating_add(UNSEEN_SEGMENTS);
-        let target_ms = self.target_s.saturating_mul(1000);
-        let mut window = Window::new(track.clone(), first_msn, target_ms, kept_us(level));
-        let duration_us = i64::from(target_ms).saturating_mul(1000).max(1_000_000);
+        let duration_us = i64::from(self.target_s).saturating_mul(1_000_000).max(1_000_000);
+        let mut window = Window::new(track.clone(), first_msn, Pace { segment_us: duration_us, ..pace(level) });
         let span = Span { start_us: self.end_us, duration_us, era };
         window.append(span, gone_unix_ms.saturating_sub(duration_us / 1000), Content::Gap);
         let init = Uri::init(&track, broadcast, EncoderId(0));
@@ -84,7 +83,7 @@ impl Presentation {
         let mut used_msns = self.used_msns.clone();
         for rung in self.rungs.iter().filter(|rung| rungs.iter().all(|kept| kept.name != rung.name)) {
             let used = used_msns.entry(rung.name.clone()).or_default();
-            *used = (*used).max(rung.line.window.next_msn());
+            *used = (*used).max(rung.line.window.unused_msn());
         }
         Some(Recollection {
             id: self.id.clone(),
@@ -124,6 +123,7 @@ impl Presentation {
         }
         recalled.audio = audio.map(|line| line.recall(Track::Audio, &recalled.id, era, when));
         recalled.is_playable = true;
+        recalled.is_paused = true;
         recalled.settle();
         recalled.revision = revision;
         recalled.is_recalled = true;

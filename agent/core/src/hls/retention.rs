@@ -16,7 +16,8 @@ struct Hold {
 /// Every address handed out and not yet freed.
 ///
 /// A segment stays fetchable after it left its playlists for its own duration and that of the longest playlist that
-/// listed it (RFC 8216bis section 6.2.2), for players that work from an older copy; an init section likewise.
+/// listed it (RFC 8216bis section 6.2.2), for players that work from an older copy; an init section likewise. The
+/// parts of a segment are pieces of its bytes and stay as long as it does.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Retention {
     held: BTreeMap<Uri, Hold>,
@@ -36,8 +37,8 @@ impl Retention {
 
     /// Keeps everything `window` lists now, for long enough after it no longer does.
     pub(super) fn keep_listed(&mut self, window: &Window) {
-        for entry in window.entries() {
-            if let Content::Segment { uri, map, is_independent: _ } = &entry.content {
+        for entry in window.all() {
+            if let Content::Segment { uri, map, .. } = &entry.content {
                 let hold_us = entry.span.duration_us.saturating_add(window.listed_us());
                 self.keep(uri, hold_us);
                 self.keep(map, hold_us);

@@ -3,10 +3,12 @@
 
 mod golden;
 mod ladder;
+mod listing;
+mod parts;
 mod random;
 mod recall;
 
-use super::{InitFacts, Presentation, SegmentFacts, Track, Uri};
+use super::{Answer, InitFacts, Moment, Part, Presentation, Reload, SegmentFacts, Track, Uri};
 use crate::ids::EncoderId;
 use crate::ladder::LatencyLevel;
 
@@ -45,7 +47,18 @@ fn start_sound(presentation: &mut Presentation, id: u32) {
 /// A segment from `from_ms` to `to_ms` of 1 Mbit/s.
 fn segment(from_ms: i64, to_ms: i64) -> SegmentFacts {
     let bytes = u64::try_from((to_ms - from_ms) * 125).unwrap();
-    SegmentFacts { start_us: from_ms * 1000, duration_us: (to_ms - from_ms) * 1000, bytes, is_independent: true }
+    let (start_us, duration_us) = (from_ms * 1000, (to_ms - from_ms) * 1000);
+    SegmentFacts { start_us, duration_us, bytes, is_independent: true, parts: Vec::new(), is_whole: true }
+}
+
+/// The same in parts of `part_ms`, the first of them independent; whole or not.
+fn in_parts(from_ms: i64, to_ms: i64, part_ms: i64, is_whole: bool) -> SegmentFacts {
+    let starts = (from_ms..to_ms).step_by(part_ms as usize);
+    let parts = starts.map(|start_ms| Part {
+        duration_us: (to_ms - start_ms).min(part_ms) * 1000,
+        is_independent: start_ms == from_ms,
+    });
+    SegmentFacts { parts: parts.collect(), is_whole, ..segment(from_ms, to_ms) }
 }
 
 fn add(presentation: &mut Presentation, name: &str, from_ms: i64, to_ms: i64) -> Option<Uri> {
@@ -53,11 +66,12 @@ fn add(presentation: &mut Presentation, name: &str, from_ms: i64, to_ms: i64) ->
 }
 
 fn text(presentation: &mut Presentation, name: &str) -> String {
-    presentation.media_playlist(&video(name), NOON_MS).unwrap()
+    let text = presentation.media_playlist(&video(name), NOON_MS).unwrap();
+    String::from_utf8(text.to_vec()).unwrap()
 }
 
-fn parsed(text: &str) -> m3u8_rs::MediaPlaylist {
-    m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap()
+fn parsed(text: impl AsRef<[u8]>) -> m3u8_rs::MediaPlaylist {
+    m3u8_rs::parse_media_playlist_res(text.as_ref()).unwrap()
 }
 
 /// Numbers and addresses listed.

@@ -29,6 +29,19 @@ impl Track {
     pub fn playlist(&self) -> String {
         format!("{}/stream.m3u8", self.folder())
     }
+
+    /// How the playlist of this track writes the address of something below `/hls/`: relative, so that a CDN may mount
+    /// `/hls/` anywhere.
+    pub(super) fn reference(&self, path: &str) -> String {
+        let folder = self.folder();
+        if let Some(file) = path.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) {
+            return file.to_owned();
+        }
+        match (self, path.strip_prefix("video/")) {
+            (Track::Video(_), Some(sibling)) => format!("../{sibling}"),
+            _ => format!("{}{path}", "../".repeat(folder.split('/').count())),
+        }
+    }
 }
 
 /// Address below `/hls/` of bytes that never change, such as `video/720p/1a2b3c4d-17.m4s`.
@@ -52,18 +65,25 @@ impl Uri {
         &self.0
     }
 
-    /// How the playlist of `track` writes it: addresses are relative, so that a CDN may mount `/hls/` anywhere.
+    /// Address of part `index`, counted from 0, of the segment at this address: `…-17.3.m4s`.
+    pub(super) fn part(&self, index: usize) -> Self {
+        let segment = self.0.strip_suffix(".m4s").unwrap_or(&self.0);
+        Self(format!("{segment}.{index}.m4s"))
+    }
+
+    /// How the playlist of `track` writes it.
     #[must_use]
     pub fn relative_to(&self, track: &Track) -> String {
-        let folder = track.folder();
-        if let Some(file) = self.0.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) {
-            return file.to_owned();
-        }
-        match (track, self.0.strip_prefix("video/")) {
-            (Track::Video(_), Some(sibling)) => format!("../{sibling}"),
-            _ => format!("{}{}", "../".repeat(folder.split('/').count()), self.0),
-        }
+        track.reference(&self.0)
     }
+}
+
+/// The segment that a part belongs to and its index there, if `path` is the address of a part.
+#[must_use]
+pub fn parent_of(path: &str) -> Option<(String, usize)> {
+    let (segment, index) = path.strip_suffix(".m4s")?.rsplit_once('.')?;
+    let is_plain = !index.is_empty() && index.bytes().all(|digit| digit.is_ascii_digit());
+    Some((format!("{segment}.m4s"), index.parse().ok().filter(|_| is_plain)?))
 }
 
 impl Borrow<str> for Uri {

@@ -1,4 +1,5 @@
-//! One media playlist: the segments now listed, and the text written about them.
+//! One media playlist: the segments now listed, the one that is still growing, and (in `text`) what is written about
+//! them.
 //!
 //! Decisions taken here, and why:
 //!
@@ -11,13 +12,19 @@
 //!   repeated in every other playlist, the sound included, although nothing is wrong with those. hls.js and Safari
 //!   both skip gap entries and look for another variant meanwhile.
 //! - **A new encoder** is a new `EXT-X-MAP` and nothing else: time goes on, and both decoders take a new avcC.
+//! - **The open segment** is the one whose parts are listed before it is whole. What was listed once stays true: its
+//!   address, its parts and its number are those of the finished segment. One that nobody finishes becomes a gap.
 //! - **Discontinuities** belong to the broadcast, not to one playlist: each entry carries its era, the number of
 //!   discontinuities before it, so the discontinuity sequence is the same in all playlists whenever they began.
 
-use std::collections::VecDeque;
-use std::fmt::Write as _;
+mod text;
 
+use std::collections::VecDeque;
+
+use super::reload::Edge;
 use super::uri::{Track, Uri};
+
+pub(super) use text::Surroundings;
 
 /// Times in microseconds on the broadcast's time line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +43,14 @@ impl Span {
     }
 }
 
+/// A part of a segment (a Partial Segment), in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub duration_us: i64,
+    /// Whether it holds a sample that can be decoded without any before it.
+    pub is_independent: bool,
+}
+
 /// What stands at one place of a playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -44,6 +59,8 @@ pub enum Content {
         map: Uri,
         /// Whether it can be decoded without the one before.
         is_independent: bool,
+        /// In order; empty if the segment came in one piece.
+        parts: Vec<Part>,
     },
     /// Nothing was encoded for this time.
     Gap,
@@ -59,50 +76,131 @@ pub struct Entry {
     pub content: Content,
 }
 
+impl Entry {
+    pub(super) fn parts(&self) -> &[Part] {
+        match &self.content {
+            Content::Segment { parts, .. } => parts,
+            Content::Gap => &[],
+        }
+    }
+
+    pub(super) fn uri(&self) -> Option<&Uri> {
+        match &self.content {
+            Content::Segment { uri, .. } => Some(uri),
+            Content::Gap => None,
+        }
+    }
+}
+
+/// The segment whose parts are listed while it grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    /// As it stands; its number is the window's next.
+    pub(super) entry: Entry,
+    /// Whether it is another rung's, listed here too.
+    pub(super) is_followed: bool,
+}
+
 /// Least length of a playlist, in target durations.
 pub(super) const TARGET_DURATIONS_KEPT: u64 = 4;
 /// Starts closer than this are the same instant: ms-rounded RTMP times differ by 1 ms, frames by 16 ms and more.
 pub(super) const SAME_INSTANT_US: i64 = 5_000;
 /// A hole or an overlap up to here is nothing to act on: hls.js plays across 0.1 s by default (`maxBufferHole`).
 pub(super) const NEGLIGIBLE_US: i64 = 100_000;
+/// Target durations from the end within which parts are listed (RFC 8216bis section 6.2.2).
+const TARGET_DURATIONS_OF_PARTS: u64 = 3;
 /// A hole beyond this is listed as a gap. Below, a gap entry would cost a player more than the hole.
 const GAP_FROM_US: i64 = 500_000;
+
+/// Durations that a playlist aims at, microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub segment_us: i64,
+    pub part_us: i64,
+    /// Of everything listed.
+    pub kept_us: i64,
+}
 
 /// One media playlist.
 #[derive(Clone, Debug)]
 pub struct Window {
     track: Track,
     entries: VecDeque<Entry>,
+    open: Option<Open>,
     next_msn: u64,
     target_s: u64,
+    /// Longest part aimed at.
+    part_target_us: i64,
     kept_us: i64,
     listed_us: i64,
     is_ended: bool,
 }
 
 impl Window {
-    /// An empty playlist whose first entry will be `first_msn`. `target_ms` is the segment duration aimed at,
-    /// `kept_us` the length aimed at.
+    /// An empty playlist whose first entry will be `first_msn`.
     #[must_use]
-    pub fn new(track: Track, first_msn: u64, target_ms: u32, kept_us: i64) -> Self {
-        let target_s = rounded_seconds(i64::from(target_ms) * 1000);
-        Self { track, entries: VecDeque::new(), next_msn: first_msn, target_s, kept_us, listed_us: 0, is_ended: false }
+    pub fn new(track: Track, first_msn: u64, pace: Pace) -> Self {
+        Self {
+            track,
+            entries: VecDeque::new(),
+            open: None,
+            next_msn: first_msn,
+            target_s: rounded_seconds(pace.segment_us),
+            part_target_us: pace.part_us,
+            kept_us: pace.kept_us,
+            listed_us: 0,
+            is_ended: false,
+        }
     }
 
-    /// The entries now listed, oldest first.
+    /// The whole segments and gaps now listed, oldest first.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.iter()
     }
 
+    /// Whether no whole segment is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The media sequence number the next entry gets.
+    /// Whether nothing was ever listed, not even a part.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.entries.is_empty() && self.open.is_none()
+    }
+
+    /// The segment that is still growing.
+    pub(super) fn open(&self) -> Option<&Open> {
+        self.open.as_ref()
+    }
+
+    /// What is listed, and the segment that is still growing.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().chain(self.open.iter().map(|open| &open.entry))
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn edge(&self) -> Edge {
+        let count = |entry: &Entry| u64::try_from(entry.parts().len()).unwrap_or(u64::MAX);
+        Edge {
+            next_msn: self.next_msn,
+            open_parts: self.open.as_ref().map_or(0, |open| count(&open.entry)),
+            last_parts: self.entries.back().map_or(0, count),
+            is_paused: false,
+            is_ended: self.is_ended,
+        }
+    }
+
+    /// The media sequence number the next entry gets, which is that of the open segment.
     #[must_use]
     pub fn next_msn(&self) -> u64 {
         self.next_msn
+    }
+
+    /// The first media sequence number that names nothing yet, not even an open segment.
+    pub(super) fn unused_msn(&self) -> u64 {
+        self.next_msn + u64::from(self.open.is_some())
     }
 
     /// The newest entry's span.
@@ -111,7 +209,7 @@ impl Window {
         self.entries.back().map(|entry| entry.span)
     }
 
-    /// Sum of the durations listed.
+    /// Sum of the durations of whole segments and gaps.
     #[must_use]
     pub fn listed_us(&self) -> i64 {
         self.listed_us
@@ -123,15 +221,25 @@ impl Window {
         self.target_s
     }
 
+    /// What `EXT-X-PART-INF` says, microseconds: the duration aimed at, or that of a listed part which had to be longer
+    /// (one picture that stood for long, or from before a change of the latency level).
+    #[must_use]
+    pub fn part_target_us(&self) -> i64 {
+        let listed = self.all().skip(self.parts_from()).flat_map(Entry::parts);
+        listed.map(|part| part.duration_us).max().unwrap_or(0).max(self.part_target_us)
+    }
+
     /// Whether every segment listed can be decoded on its own.
     #[must_use]
     pub fn is_independent(&self) -> bool {
-        !self.entries.iter().any(|entry| matches!(entry.content, Content::Segment { is_independent: false, .. }))
+        !self.all().any(|entry| matches!(entry.content, Content::Segment { is_independent: false, .. }))
     }
 
-    /// Changes the length aimed at; it shrinks with the next segment.
-    pub fn set_kept_us(&mut self, kept_us: i64) {
-        self.kept_us = kept_us;
+    /// Changes the durations aimed at. The length shrinks with the next segment, the part target when longer parts
+    /// have left the playlist, the target duration never (RFC 8216bis forbids it).
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.part_target_us = pace.part_us;
+        self.kept_us = pace.kept_us;
     }
 
     /// Whether a segment at `span` adds time this playlist does not have yet. Overlap is preferred to a hole, so a
@@ -175,6 +283,26 @@ impl Window {
         }
     }
 
+    /// Lists the parts of a segment that is not whole yet, or more of them. While one is open no other may be.
+    pub(super) fn grow(&mut self, open: Open) {
+        self.target_s = self.target_s.max(rounded_seconds(open.entry.span.duration_us));
+        self.open = Some(open);
+    }
+
+    /// The open segment is whole: from now on it is an entry like any other.
+    pub(super) fn close(&mut self) {
+        if let Some(Open { entry, .. }) = self.open.take() {
+            self.append(entry.span, entry.program_date_time_ms, entry.content);
+        }
+    }
+
+    /// Nobody will finish the open segment: its time is listed as a gap.
+    pub(super) fn abandon(&mut self) {
+        if let Some(Open { entry, .. }) = self.open.take() {
+            self.append(entry.span, entry.program_date_time_ms, Content::Gap);
+        }
+    }
+
     /// Lists one more entry and drops what the window no longer keeps. Gives the new entry's number.
     pub fn append(&mut self, span: Span, program_date_time_ms: i64, content: Content) -> u64 {
         let msn = self.next_msn;
@@ -188,66 +316,20 @@ impl Window {
 
     /// Nothing more will come.
     pub fn end(&mut self) {
+        self.abandon();
         self.is_ended = true;
     }
 
-    /// The playlist as players read it.
-    #[must_use]
-    pub fn render(&self) -> String {
-        let mut text = String::with_capacity(256 + self.entries.len() * 128);
-        self.write(&mut text).expect("writing to a String cannot fail");
-        text
-    }
-
-    fn write(&self, text: &mut String) -> std::fmt::Result {
-        let first = self.entries.front();
-        let has_gap = self.entries.iter().any(|entry| entry.content == Content::Gap);
-        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{}", if has_gap { 8 } else { 7 })?;
-        writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_s)?;
-        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.map_or(self.next_msn, |entry| entry.msn))?;
-        let mut era = first.map_or(0, |entry| entry.span.era);
-        if era > 0 {
-            writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{era}")?;
-        }
-        if self.is_independent() {
-            writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
-        }
-        let mut map = None;
-        for entry in &self.entries {
-            for _ in era..entry.span.era {
-                writeln!(text, "#EXT-X-DISCONTINUITY")?;
-            }
-            era = entry.span.era;
-            self.write_entry(text, entry, &mut map)?;
-        }
-        if self.is_ended {
-            writeln!(text, "#EXT-X-ENDLIST")?;
-        }
-        Ok(())
-    }
-
-    fn write_entry<'a>(
-        &self,
-        text: &mut String,
-        entry: &'a Entry,
-        listed_map: &mut Option<&'a Uri>,
-    ) -> std::fmt::Result {
-        let file = match &entry.content {
-            Content::Segment { uri, map, is_independent: _ } => {
-                if *listed_map != Some(map) {
-                    writeln!(text, "#EXT-X-MAP:URI=\"{}\"", map.relative_to(&self.track))?;
-                    *listed_map = Some(map);
-                }
-                uri.relative_to(&self.track)
-            }
-            Content::Gap => {
-                writeln!(text, "#EXT-X-GAP")?;
-                format!("gap-{}.m4s", entry.msn)
-            }
-        };
-        writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date_time(entry.program_date_time_ms))?;
-        let (whole, fraction) = (entry.span.duration_us / 1_000_000, entry.span.duration_us % 1_000_000);
-        writeln!(text, "#EXTINF:{whole}.{fraction:06},\n{file}")
+    /// Index of the first entry whose parts are listed, the open one counted as the last. A segment's parts are listed
+    /// all or not at all, because players know a part by its place.
+    fn parts_from(&self) -> usize {
+        let within_us = micros(self.target_s * TARGET_DURATIONS_OF_PARTS);
+        let mut back_us: i64 = self.open.as_ref().map_or(0, |open| open.entry.span.duration_us);
+        let near = self.entries.iter().rev().take_while(|entry| {
+            back_us = back_us.saturating_add(entry.span.duration_us);
+            back_us <= within_us
+        });
+        self.entries.len() - near.count()
     }
 
     fn limit_us(&self) -> i64 {
@@ -272,11 +354,4 @@ fn rounded_seconds(duration_us: i64) -> u64 {
 
 fn micros(seconds: u64) -> i64 {
     i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
-}
-
-/// ISO 8601 in UTC with milliseconds. An instant outside the calendar is written as its nearest end.
-fn date_time(unix_ms: i64) -> String {
-    let end = if unix_ms < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    let instant = jiff::Timestamp::from_millisecond(unix_ms).unwrap_or(end);
-    instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

@@ -273,14 +273,14 @@ impl Show {
     fn source_video(&mut self, unit: AccessUnit, stage: &Stage) {
         let Some(Source { feed, .. }) = self.source.clone() else { return };
         self.newest.note(unit.dts);
-        let target_ms = self.orders.latency.grid_ms();
+        let level = self.orders.latency;
         let mut made = Vec::new();
         for (name, rung) in &mut self.tracks {
             // A pass-through rung that is to go, or to be encoded from now on, ends at a keyframe like any segment.
             if unit.is_sync && rung.feed() == Some(feed) && rung.wanted().is_none() {
                 made.push((name.clone(), rung.flush()));
             }
-            made.push((name.clone(), rung.push(feed, unit.clone(), target_ms)));
+            made.push((name.clone(), rung.push(feed, unit.clone(), level)));
         }
         self.publish(made, stage);
         self.forget_finished(stage);
@@ -299,7 +299,7 @@ impl Show {
             let AccessUnit { dts, pts, is_sync, data } = unit.clone();
             worker.audio(MediaUnit { track: 0, is_sync, dts, pts, data });
         }
-        let made = self.sound.push_source(unit, self.orders.latency.grid_ms());
+        let made = self.sound.push_source(unit, self.orders.latency);
         self.publish_sound(made, stage);
     }
 
@@ -329,8 +329,8 @@ impl Show {
         }
         if latency != self.orders.latency {
             stage.with(|presentation| presentation.set_latency(latency));
-            self.sound.set_target(latency.grid_ms());
-            self.tracks.values_mut().for_each(|track| track.set_target(latency.grid_ms()));
+            self.sound.set_level(latency);
+            self.tracks.values_mut().for_each(|track| track.set_level(latency));
             if self.source.is_some() {
                 self.pending.insert(ObjectId::Latency, Awaiting::NextSegment);
             }

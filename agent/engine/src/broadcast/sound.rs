@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use nixcast_core::ids::EncoderId;
-use nixcast_core::ladder::AudioOrder;
+use nixcast_core::ladder::{AudioOrder, LatencyLevel};
 use nixcast_core::media::{AccessUnit, AudioConfig};
 
 use crate::packager::{Segment, TrackPackager};
@@ -21,7 +21,12 @@ const MOST_RECENT: usize = 200;
 /// What the sound track delivers.
 #[derive(Debug)]
 pub(super) enum Made {
-    Init { id: EncoderId, config: AudioConfig, data: Bytes },
+    Init {
+        id: EncoderId,
+        config: AudioConfig,
+        data: Bytes,
+    },
+    /// A segment that was begun, grown or finished.
     Segment(Segment),
 }
 
@@ -57,9 +62,9 @@ impl Sound {
         self.source.as_ref().map(|(config, _id)| config)
     }
 
-    pub(super) fn set_target(&mut self, target_ms: u32) {
+    pub(super) fn set_level(&mut self, level: LatencyLevel) {
         if let Some(line) = &mut self.current {
-            line.packager.set_target(target_ms);
+            line.packager.set_level(level);
         }
     }
 
@@ -79,7 +84,7 @@ impl Sound {
     }
 
     /// One frame of the publisher's.
-    pub(super) fn push_source(&mut self, unit: AccessUnit, target_ms: u32) -> Vec<Made> {
+    pub(super) fn push_source(&mut self, unit: AccessUnit, level: LatencyLevel) -> Vec<Made> {
         self.recent.push_back(unit);
         if self.recent.len() > MOST_RECENT {
             self.recent.pop_front();
@@ -97,8 +102,7 @@ impl Sound {
             return Vec::new();
         }
         let from = self.resume_at(config.sample_rate);
-        let mut made: Vec<Made> =
-            if is_running { Vec::new() } else { self.open(None, id, config, target_ms).collect() };
+        let mut made: Vec<Made> = if is_running { Vec::new() } else { self.open(None, id, config, level).collect() };
         let missed: Vec<AccessUnit> =
             self.recent.iter().filter(|unit| from.is_none_or(|from| unit.dts >= from)).cloned().collect();
         made.extend(missed.into_iter().filter_map(|unit| self.append(unit)));
@@ -106,7 +110,7 @@ impl Sound {
     }
 
     /// One frame of the worker's encoder `id`.
-    pub(super) fn push_encoded(&mut self, id: EncoderId, unit: AccessUnit, target_ms: u32) -> Vec<Made> {
+    pub(super) fn push_encoded(&mut self, id: EncoderId, unit: AccessUnit, level: LatencyLevel) -> Vec<Made> {
         let is_wanted = matches!(self.wanted, Some(AudioOrder::Encode { id: wanted, .. }) if wanted == id);
         if self.current.as_ref().is_some_and(|line| line.encoder == Some(id)) {
             return self.append(unit).into_iter().collect();
@@ -118,7 +122,7 @@ impl Sound {
         if self.resume_at(config.sample_rate).is_some_and(|from| unit.dts < from) {
             return Vec::new();
         }
-        let mut made: Vec<Made> = self.open(Some(id), id, config, target_ms).collect();
+        let mut made: Vec<Made> = self.open(Some(id), id, config, level).collect();
         made.extend(self.append(unit));
         made
     }
@@ -146,10 +150,10 @@ impl Sound {
         encoder: Option<EncoderId>,
         id: EncoderId,
         config: AudioConfig,
-        target_ms: u32,
+        level: LatencyLevel,
     ) -> impl Iterator<Item = Made> + use<> {
         let last = self.flush();
-        let packager = TrackPackager::audio(config.clone(), target_ms);
+        let packager = TrackPackager::audio(config.clone(), level);
         let data = packager.init_segment();
         self.current = Some(Line { encoder, sample_rate: config.sample_rate, packager, end: 0 });
         last.into_iter().chain([Made::Init { id, config, data }])
@@ -169,7 +173,11 @@ mod tests {
     const PASSED: AudioOrder = AudioOrder::Passthrough;
     const ENCODER: EncoderId = EncoderId(7);
     const ENCODED: AudioOrder = AudioOrder::Encode { id: ENCODER, bitrate_kbps: 96 };
-    const TARGET_MS: u32 = 1000;
+
+    /// Segments of a second.
+    fn level() -> LatencyLevel {
+        LatencyLevel::new(0)
+    }
 
     fn config() -> AudioConfig {
         AudioConfig { asc: Bytes::from_static(&[0x11, 0x90]), sample_rate: 48_000, channels: 2 }
@@ -187,12 +195,14 @@ mod tests {
         sound
     }
 
-    /// Starts and ends of the segments, microseconds.
+    /// Starts and ends of the whole segments, microseconds.
     fn spans(made: &[Made]) -> Vec<(i64, i64)> {
         made.iter()
             .filter_map(|made| match made {
-                Made::Segment(segment) => Some((segment.start_us, segment.start_us + segment.duration_us)),
-                Made::Init { .. } => None,
+                Made::Segment(segment) if segment.is_whole => {
+                    Some((segment.start_us, segment.start_us + segment.duration_us))
+                }
+                Made::Segment(_) | Made::Init { .. } => None,
             })
             .collect()
     }
@@ -216,11 +226,11 @@ mod tests {
                 250 => sound.want(PASSED),
                 _ => (),
             }
-            made.extend(sound.push_source(frame(number), TARGET_MS));
+            made.extend(sound.push_source(frame(number), level()));
             // The encoder begins 40 frames after it was asked for, and lags four frames behind.
             if (144..250).contains(&number) {
                 sound.start_encoded(ENCODER, config());
-                made.extend(sound.push_encoded(ENCODER, frame(number - 4), TARGET_MS));
+                made.extend(sound.push_encoded(ENCODER, frame(number - 4), level()));
             }
         }
         made.extend(sound.flush());
@@ -240,12 +250,12 @@ mod tests {
             if number == 110 {
                 // One frame too old to use, then nothing more: another encoder is ordered.
                 sound.start_encoded(ENCODER, config());
-                assert!(sound.push_encoded(ENCODER, frame(90), TARGET_MS).is_empty());
+                assert!(sound.push_encoded(ENCODER, frame(90), level()).is_empty());
             }
             if number == 130 {
                 sound.want(AudioOrder::Encode { id: EncoderId(8), bitrate_kbps: 96 });
             }
-            made.extend(sound.push_source(frame(number), TARGET_MS));
+            made.extend(sound.push_source(frame(number), level()));
         }
         made.extend(sound.flush());
         assert_gapless(&made);

@@ -1,9 +1,10 @@
-//! One rung's way from access units to segments, across encoders.
+//! One rung's way from access units to segments and their parts, across encoders.
 //!
 //! A rung is fed by one feed at a time. When orders change, the next feed's units wait until the old one has delivered
 //! its last, so that segments stay in order.
 
 use nixcast_core::ids::EncoderId;
+use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::media::{AccessUnit, VideoConfig};
 
 use crate::packager::{Segment, TrackPackager};
@@ -32,11 +33,8 @@ impl Feed {
 #[derive(Debug)]
 pub(super) enum Made {
     /// From here on segments need this init section.
-    Init {
-        id: EncoderId,
-        config: VideoConfig,
-        data: bytes::Bytes,
-    },
+    Init { id: EncoderId, config: VideoConfig, data: bytes::Bytes },
+    /// A segment that was begun, grown or finished.
     Segment(Segment),
 }
 
@@ -93,13 +91,13 @@ impl RungTrack {
         }
     }
 
-    /// One unit of `feed`. `target_ms` is the segment duration for a packager that starts now.
-    pub(super) fn push(&mut self, feed: Feed, unit: AccessUnit, target_ms: u32) -> Vec<Made> {
+    /// One unit of `feed`. `level` is that of a packager that starts now.
+    pub(super) fn push(&mut self, feed: Feed, unit: AccessUnit, level: LatencyLevel) -> Vec<Made> {
         if let Some(line) = self.current.as_mut().filter(|line| line.feed == feed) {
             let mut made: Vec<Made> = line.packager.push(unit).map(Made::Segment).into_iter().collect();
             // The publisher's own pictures end where an encoder's begin, not at an announcement.
             if self.next.as_ref().is_some_and(|next| next.units.len() > MOST_WAITING) {
-                made.extend(self.switch(target_ms));
+                made.extend(self.switch(level));
             }
             return made;
         }
@@ -109,16 +107,16 @@ impl RungTrack {
         }
         next.units.push(unit);
         let must_wait = matches!(self.current.as_ref().map(|line| line.feed), Some(Feed::Encoder(_)));
-        if must_wait && next.units.len() <= MOST_WAITING { Vec::new() } else { self.switch(target_ms) }
+        if must_wait && next.units.len() <= MOST_WAITING { Vec::new() } else { self.switch(level) }
     }
 
     /// `feed` has delivered its last unit.
-    pub(super) fn ended(&mut self, feed: Feed, target_ms: u32) -> Vec<Made> {
+    pub(super) fn ended(&mut self, feed: Feed, level: LatencyLevel) -> Vec<Made> {
         if self.current.as_ref().is_none_or(|line| line.feed != feed) {
             return Vec::new();
         }
         if self.next.as_ref().is_some_and(|next| !next.units.is_empty()) {
-            return self.switch(target_ms);
+            return self.switch(level);
         }
         self.flush()
     }
@@ -134,18 +132,18 @@ impl RungTrack {
         self.flush()
     }
 
-    pub(super) fn set_target(&mut self, target_ms: u32) {
+    pub(super) fn set_level(&mut self, level: LatencyLevel) {
         if let Some(line) = &mut self.current {
-            line.packager.set_target(target_ms);
+            line.packager.set_level(level);
         }
     }
 
-    fn switch(&mut self, target_ms: u32) -> Vec<Made> {
+    fn switch(&mut self, level: LatencyLevel) -> Vec<Made> {
         let mut made = self.flush();
         let Some(Waiting { feed, config, units }) = self.next.take() else { return made };
         let mut packager = match feed {
-            Feed::Publisher(_) => TrackPackager::video(config.clone(), target_ms),
-            Feed::Encoder(_) => TrackPackager::encoded_video(config.clone()),
+            Feed::Publisher(_) => TrackPackager::video(config.clone(), level),
+            Feed::Encoder(_) => TrackPackager::encoded_video(config.clone(), level),
         };
         made.push(Made::Init { id: feed.id(), config, data: packager.init_segment() });
         made.extend(units.into_iter().filter_map(|unit| packager.push(unit)).map(Made::Segment));
@@ -163,7 +161,11 @@ mod tests {
     const PUBLISHER: Feed = Feed::Publisher(EncoderId(1));
     const OLD: Feed = Feed::Encoder(EncoderId(2));
     const NEW: Feed = Feed::Encoder(EncoderId(3));
-    const TARGET_MS: u32 = 1000;
+
+    /// Segments of a second.
+    fn level() -> LatencyLevel {
+        LatencyLevel::new(0)
+    }
 
     fn config() -> VideoConfig {
         // Main profile, level 3.1, one SPS of four bytes, one PPS of two.
@@ -177,12 +179,12 @@ mod tests {
         AccessUnit { dts, pts: dts, is_sync: half_seconds % 2 == 0, data: Bytes::from_static(&[0, 0, 0, 1, 0x65]) }
     }
 
-    /// What was delivered, in words: "init 2" and "start of segment in ms".
+    /// What was delivered, in words: "init 2" and "start of whole segment in ms".
     fn told(made: Vec<Made>) -> Vec<String> {
         made.into_iter()
-            .map(|made| match made {
-                Made::Init { id, .. } => format!("init {}", id.0),
-                Made::Segment(segment) => format!("{}", segment.start_us / 1000),
+            .filter_map(|made| match made {
+                Made::Init { id, .. } => Some(format!("init {}", id.0)),
+                Made::Segment(segment) => segment.is_whole.then(|| format!("{}", segment.start_us / 1000)),
             })
             .collect()
     }
@@ -190,7 +192,7 @@ mod tests {
     fn running(feed: Feed, halves: std::ops::Range<i64>) -> (RungTrack, Vec<String>) {
         let mut track = RungTrack::new(feed);
         track.start(feed, config());
-        let made = halves.flat_map(|half| told(track.push(feed, unit(half), TARGET_MS))).collect();
+        let made = halves.flat_map(|half| told(track.push(feed, unit(half), level()))).collect();
         (track, made)
     }
 
@@ -205,10 +207,10 @@ mod tests {
         let (mut track, _) = running(OLD, 0..4);
         track.want(Some(NEW));
         track.start(NEW, config());
-        assert!(track.push(NEW, unit(6), TARGET_MS).is_empty());
-        assert!(track.push(NEW, unit(7), TARGET_MS).is_empty());
-        assert_eq!(told(track.push(OLD, unit(4), TARGET_MS)), ["1000"]);
-        assert_eq!(told(track.ended(OLD, TARGET_MS)), ["2000", "init 3"]);
+        assert!(track.push(NEW, unit(6), level()).is_empty());
+        assert!(track.push(NEW, unit(7), level()).is_empty());
+        assert_eq!(told(track.push(OLD, unit(4), level())), ["1000"]);
+        assert_eq!(told(track.ended(OLD, level())), ["2000", "init 3"]);
         assert_eq!(track.feed(), Some(NEW));
     }
 
@@ -217,15 +219,15 @@ mod tests {
         let (mut track, _) = running(PUBLISHER, 0..6);
         track.want(Some(NEW));
         track.start(NEW, config());
-        assert_eq!(told(track.push(PUBLISHER, unit(6), TARGET_MS)), ["2000"]);
-        assert_eq!(told(track.push(NEW, unit(6), TARGET_MS)), ["3000", "init 3"]);
+        assert_eq!(told(track.push(PUBLISHER, unit(6), level())), ["2000"]);
+        assert_eq!(told(track.push(NEW, unit(6), level())), ["3000", "init 3"]);
     }
 
     #[test]
     fn a_feed_nobody_wants_is_passed_over() {
         let (mut track, _) = running(OLD, 0..4);
         track.start(NEW, config());
-        assert!(track.push(NEW, unit(4), TARGET_MS).is_empty());
+        assert!(track.push(NEW, unit(4), level()).is_empty());
         assert_eq!(track.feed(), Some(OLD));
     }
 
@@ -234,7 +236,7 @@ mod tests {
         let (mut track, _) = running(OLD, 0..4);
         track.want(None);
         assert!(!track.is_over());
-        assert_eq!(told(track.ended(OLD, TARGET_MS)), ["1000"]);
+        assert_eq!(told(track.ended(OLD, level())), ["1000"]);
         assert!(track.is_over());
     }
 }

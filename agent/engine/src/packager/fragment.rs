@@ -1,4 +1,4 @@
-//! The bytes of one segment: `styp`, one `moof`, one `mdat`.
+//! The bytes of one part: one `moof` and one `mdat`, and `styp` where a segment begins.
 
 use bytes::Bytes;
 use mp4_atom::{Encode, FourCC, Mfhd, Moof, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
@@ -18,27 +18,31 @@ const FITS: &str = "offsets were brought into range and a Vec takes every byte";
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) decode: i64,
+    /// Decode time as the encoder states it, never before that of an earlier sample.
+    pub(super) time: i64,
     pub(super) pts: i64,
     pub(super) is_sync: bool,
     pub(super) data: Bytes,
 }
 
-/// What goes into one segment.
+/// What goes into one part.
 pub(super) struct Fragment<'a> {
     /// From 1.
     pub(super) number: u32,
     pub(super) is_video: bool,
+    /// Whether it is the first part of a segment.
+    pub(super) begins_segment: bool,
     pub(super) samples: &'a [Sample],
     /// Decode time of the sample after the last one.
     pub(super) end_decode: i64,
 }
 
 impl Fragment<'_> {
-    /// The segment; `media_bytes` is the sum of the samples' sizes.
-    pub(super) fn encode(&self, media_bytes: usize) -> Bytes {
+    pub(super) fn encode(&self) -> Bytes {
+        let media_bytes: usize = self.samples.iter().map(|sample| sample.data.len()).sum();
         let moof_bytes = encoded(&self.moof(0)).len();
         let data_offset = i32::try_from(moof_bytes + BOX_HEADER_BYTES).expect("a moof holds bounded samples");
-        let mut data = encoded(&brands());
+        let mut data = if self.begins_segment { encoded(&brands()) } else { Vec::new() };
         data.reserve_exact(moof_bytes + BOX_HEADER_BYTES + media_bytes);
         self.moof(data_offset).encode(&mut data).expect(FITS);
         let mdat_bytes = u32::try_from(media_bytes + BOX_HEADER_BYTES).expect("segments are cut far below 4 GiB");

@@ -3,13 +3,16 @@
 
 mod boxes;
 mod media;
+mod parts;
 mod rules;
 mod source;
 
 use bytes::Bytes;
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 
-use super::{LARGEST_SEGMENT_BYTES, Segment, TrackPackager};
+use nixcast_core::ladder::LatencyLevel;
+
+use super::{LARGEST_SEGMENT_BYTES, Part, Segment, TrackPackager};
 
 fn video_config() -> VideoConfig {
     VideoConfig {
@@ -27,9 +30,29 @@ fn unit(dts: i64, pts: i64, is_sync: bool) -> AccessUnit {
     AccessUnit { dts, pts, is_sync, data: Bytes::from_static(&[0; 10]) }
 }
 
-/// Pushes everything and flushes.
+/// The level with segments of so many seconds.
+fn level(seconds: u8) -> LatencyLevel {
+    LatencyLevel::new(seconds - 1)
+}
+
+/// Pushes everything and flushes. Gives the whole segments, each of which is what it had grown to before and one part
+/// or two.
 fn package(packager: &mut TrackPackager, units: impl IntoIterator<Item = AccessUnit>) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = units.into_iter().filter_map(|unit| packager.push(unit)).collect();
-    segments.extend(packager.flush());
-    segments
+    let grown: Vec<Segment> = units.into_iter().filter_map(|unit| packager.push(unit)).collect();
+    let mut before: Vec<Part> = Vec::new();
+    let mut whole = Vec::new();
+    for segment in grown.into_iter().chain(packager.flush()) {
+        assert!(segment.parts.starts_with(&before) && segment.parts.len() > before.len());
+        before = segment.parts.clone();
+        if segment.is_whole {
+            whole.push(segment);
+            before.clear();
+        }
+    }
+    whole
+}
+
+/// A segment's bytes.
+fn data(segment: &Segment) -> Vec<u8> {
+    segment.parts.iter().flat_map(|part| part.data.clone()).collect()
 }

@@ -1,23 +1,42 @@
-//! `/hls/`: playlists as the window writes them, segments as they were packaged.
+//! `/hls/`: playlists as the window writes them, segments and parts as they were packaged.
+//!
+//! A request may be held back until what it asks for exists (RFC 8216bis sections 6.2.5.2 and 6.2.6). Each wait has a
+//! deadline, and there are no more of them than connections.
 
-use std::time::Instant;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use nixcast_core::hls::Track;
+use bytes::Bytes;
+use futures_util::stream;
+use nixcast_core::hls::{Answer, Moment, Reload, Track, parent_of};
 
 use super::{Peer, Site};
 use crate::broadcast::unix_millis;
+use crate::store::Found;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MULTIVARIANT: &str = "stream.m3u8";
 
-/// A playlist is new with every segment; caches may keep it for the shortest time they can count.
+/// A playlist is new with every part; caches may keep it for the shortest time they can count.
 const PLAYLIST_CACHE: &str = "max-age=1";
 
-/// The name of a segment never means anything else.
+/// Target durations for which caches may keep a playlist whose address names the moment it was waited for: no player
+/// asks for an older one, because its copy would be past the skip boundary.
+const TARGETS_A_MOMENT_IS_CACHED: u64 = 6;
+
+/// Target durations that a request waits for its playlist (RFC 8216bis section 6.2.5.2).
+const TARGETS_WAITED: u64 = 3;
+
+/// Target durations that a request waits for the part that was said to come next. If the publisher stands still for
+/// longer, its segment will not be what was planned.
+const TARGETS_WAITED_FOR_A_PART: u64 = 1;
+
+/// The name of a segment or part never means anything else.
 const SEGMENT_CACHE: &str = "public, max-age=31536000, immutable";
 
 /// Players on other sites may play the stream; there is nothing to log in to.
@@ -27,6 +46,7 @@ const ANY_ORIGIN: (HeaderName, HeaderValue) = (header::ACCESS_CONTROL_ALLOW_ORIG
 pub(super) async fn serve(
     State(site): State<Site>,
     Path(path): Path<String>,
+    RawQuery(query): RawQuery,
     Extension(Peer(peer)): Extension<Peer>,
     method: Method,
     headers: HeaderMap,
@@ -34,20 +54,79 @@ pub(super) async fn serve(
     if path == MULTIVARIANT {
         // Without a live view there is nothing to start with, though players already in may read the end.
         let is_live = site.broadcast().is_some();
-        return playlist(if is_live { site.channel.with_presentation(|p| p.multivariant()).flatten() } else { None });
+        let text = if is_live { site.channel.with_presentation(|p| p.multivariant()).flatten() } else { None };
+        return text.map_or_else(missing, |text| answer(PLAYLIST, PLAYLIST_CACHE, text));
     }
+    let may_wait = method == Method::GET;
     if let Some(track) = playlist_track(&path) {
-        let text = site.channel.with_presentation(|p| p.media_playlist(&track, unix_millis())).flatten();
-        if let (Method::GET, Some(text), Some(broadcast)) = (method, &text, site.broadcast()) {
+        let Ok(reload) = Reload::parse(query.as_deref().unwrap_or_default()) else {
+            return refused(StatusCode::BAD_REQUEST);
+        };
+        // Who asks for the head alone is told what there is, and is no viewer.
+        let reload = if may_wait { reload } else { Reload { until: None, ..reload } };
+        if may_wait && let Some(broadcast) = site.broadcast() {
             let agent = headers.get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
-            site.viewers.saw(&broadcast.id, (site.client_address(peer, &headers), agent), text, Instant::now());
+            if let Some(target_s) = site.channel.with_presentation(|p| p.target_s(&track)).flatten() {
+                site.viewers.saw(&broadcast.id, (site.client_address(peer, &headers), agent), target_s, Instant::now());
+            }
         }
-        return playlist(text);
+        return media_playlist(&site, &track, reload).await;
     }
     match site.store.get(&path) {
-        Some(data) => answer("video/mp4", SEGMENT_CACHE, data),
-        None => missing(),
+        Found::Pieces(pieces) => media(pieces),
+        Found::NotYet if may_wait => coming_part(&site, &path).await,
+        Found::NotYet | Found::Nothing => missing(),
     }
+}
+
+/// The playlist as asked for, when it is due.
+async fn media_playlist(site: &Site, track: &Track, reload: Reload) -> Response {
+    let target_s = site.channel.with_presentation(|p| p.target_s(track)).flatten().unwrap_or(0);
+    let mut reply = ask(site, track, reload);
+    if let Answer::Wait(moment) = reply {
+        let within = Duration::from_secs(target_s * TARGETS_WAITED);
+        if !site.channel.edges.wait(track, moment, within).await {
+            return refused(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        // It has come, or there is nothing to wait for any more.
+        reply = ask(site, track, Reload { until: None, ..reload });
+    }
+    match reply {
+        Answer::Now(text) if reload.until.is_some() => {
+            let cache = format!("max-age={}", target_s * TARGETS_A_MOMENT_IS_CACHED);
+            answer(PLAYLIST, &cache, text)
+        }
+        Answer::Now(text) => answer(PLAYLIST, PLAYLIST_CACHE, text),
+        Answer::TooFar => refused(StatusCode::BAD_REQUEST),
+        Answer::Wait(_) | Answer::Missing => missing(),
+    }
+}
+
+fn ask(site: &Site, track: &Track, reload: Reload) -> Answer {
+    let answer = site.channel.with_presentation(|p| p.reload(track, reload, unix_millis()));
+    answer.unwrap_or(Answer::Missing)
+}
+
+/// The part at `path`, once it is there, if a playlist says that it is the next.
+async fn coming_part(site: &Site, path: &str) -> Response {
+    let Some((track, moment)) = part_moment(path) else { return missing() };
+    let hinted = site.channel.with_presentation(|p| p.is_hinted(path).then(|| p.target_s(&track)).flatten());
+    let Some(target_s) = hinted.flatten() else { return missing() };
+    let within = Duration::from_secs(target_s * TARGETS_WAITED_FOR_A_PART);
+    site.channel.edges.wait(&track, moment, within).await;
+    match site.store.get(path) {
+        Found::Pieces(pieces) => media(pieces),
+        Found::NotYet | Found::Nothing => missing(),
+    }
+}
+
+/// The rung whose part `path` is, and its place in that rung's own playlist.
+fn part_moment(path: &str) -> Option<(Track, Moment)> {
+    let (segment, part) = parent_of(path)?;
+    let (folder, file) = segment.rsplit_once('/')?;
+    let track = playlist_track(&format!("{folder}/{MULTIVARIANT}"))?;
+    let msn = file.strip_suffix(".m4s")?.rsplit_once('-')?.1.parse().ok()?;
+    Some((track, Moment { msn, part: u64::try_from(part).ok() }))
 }
 
 /// The track whose media playlist `path` is.
@@ -59,20 +138,27 @@ fn playlist_track(path: &str) -> Option<Track> {
     }
 }
 
-fn playlist(text: Option<String>) -> Response {
-    text.map_or_else(missing, |text| answer(PLAYLIST, PLAYLIST_CACHE, text))
-}
-
 /// A cache that keeps this would hide the segment or the broadcast that comes next.
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), ANY_ORIGIN]).into_response()
+    refused(StatusCode::NOT_FOUND)
 }
 
-fn answer(media_type: &'static str, cache: &'static str, body: impl IntoResponse) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
-        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
-        ANY_ORIGIN,
-    ];
+fn refused(status: StatusCode) -> Response {
+    (status, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), ANY_ORIGIN]).into_response()
+}
+
+/// Media whose name never means anything else, sent piece by piece from where it is kept.
+fn media(pieces: Vec<Bytes>) -> Response {
+    let length: usize = pieces.iter().map(Bytes::len).sum();
+    let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+    let mut response = answer("video/mp4", SEGMENT_CACHE, body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response
+}
+
+fn answer(media_type: &'static str, cache: &str, body: impl IntoResponse) -> Response {
+    let cache = HeaderValue::from_str(cache).unwrap_or(HeaderValue::from_static("no-store"));
+    let headers =
+        [(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::CACHE_CONTROL, cache), ANY_ORIGIN];
     (headers, body).into_response()
 }

@@ -110,6 +110,7 @@ fn broadcast(site: &Site, text: &mut Exposition) {
     let help = "Units not encoded because encoding was slower than the stream.";
     text.counter("nixcast_worker_dropped_units_total", help, counts::UNITS_DROPPED.get());
     text.counter("nixcast_segments_total", "Segments published, of pictures and of sound.", counts::SEGMENTS.get());
+    text.counter("nixcast_parts_total", "Parts of segments published, of pictures and of sound.", counts::PARTS.get());
     let (objects, bytes) = site.store.size();
     text.gauge("nixcast_store_objects", "Segments and init sections kept.", objects);
     text.gauge("nixcast_store_bytes", "Memory that segments and init sections take.", bytes);

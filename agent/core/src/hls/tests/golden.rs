@@ -22,6 +22,8 @@ fn a_rung_is_listed_with_dates_durations_and_its_init_section() {
         "#EXTM3U\n\
          #EXT-X-VERSION:7\n\
          #EXT-X-TARGETDURATION:3\n\
+         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
+         #EXT-X-PART-INF:PART-TARGET=0.5\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i1.mp4\"\n\
@@ -30,7 +32,8 @@ fn a_rung_is_listed_with_dates_durations_and_its_init_section() {
          0badcafe-0.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:03.003Z\n\
          #EXTINF:3.003000,\n\
-         0badcafe-1.m4s\n",
+         0badcafe-1.m4s\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-2.0.m4s\"\n",
     );
 }
 
@@ -49,6 +52,8 @@ fn a_removed_rung_continues_with_its_siblings_segments() {
         "#EXTM3U\n\
          #EXT-X-VERSION:7\n\
          #EXT-X-TARGETDURATION:3\n\
+         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
+         #EXT-X-PART-INF:PART-TARGET=0.5\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i2.mp4\"\n\
@@ -77,6 +82,8 @@ fn a_hole_is_listed_as_a_gap_and_a_resumed_broadcast_as_a_discontinuity() {
         "#EXTM3U\n\
          #EXT-X-VERSION:8\n\
          #EXT-X-TARGETDURATION:1\n\
+         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=6,HOLD-BACK=3,PART-HOLD-BACK=0.65\n\
+         #EXT-X-PART-INF:PART-TARGET=0.21\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i1.mp4\"\n\
@@ -98,7 +105,72 @@ fn a_hole_is_listed_as_a_gap_and_a_resumed_broadcast_as_a_discontinuity() {
          #EXT-X-DISCONTINUITY\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:01:03.500Z\n\
          #EXTINF:1.000000,\n\
-         0badcafe-4.m4s\n",
+         0badcafe-4.m4s\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-5.0.m4s\"\n",
+    );
+}
+
+#[test]
+fn parts_come_before_their_segment_and_tell_what_follows() {
+    let mut presentation = presentation(1, &[("720p", 2_000_000), ("480p", 1_000_000)]);
+    for (name, id, height) in [("720p", 1, 720), ("480p", 2, 480)] {
+        start(&mut presentation, name, id, height);
+        for slot in 0..9 {
+            add(&mut presentation, name, slot * 2000, slot * 2000 + 2000);
+        }
+        presentation.add_segment(&video(name), in_parts(18_000, 20_000, 350, true));
+    }
+    start_sound(&mut presentation, 3);
+    presentation.add_segment(&Track::Audio, in_parts(18_000, 20_000, 341, true));
+    presentation.add_segment(&video("480p"), in_parts(20_000, 20_700, 350, false));
+    presentation.add_segment(&video("720p"), in_parts(20_000, 20_350, 350, false));
+    let reload = Reload { until: None, skips: true };
+    let Answer::Now(delta) = presentation.reload(&video("480p"), reload, NOON_MS) else {
+        panic!("there is a playlist")
+    };
+    check(
+        std::str::from_utf8(&delta).unwrap(),
+        "#EXTM3U\n\
+         #EXT-X-VERSION:9\n\
+         #EXT-X-TARGETDURATION:2\n\
+         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.2\n\
+         #EXT-X-PART-INF:PART-TARGET=0.35\n\
+         #EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-SKIP:SKIPPED-SEGMENTS=3\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:06.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-3.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:08.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-4.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:10.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-5.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:12.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-6.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:14.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-7.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:16.000Z\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-8.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:18.000Z\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.0.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.1.m4s\"\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.2.m4s\"\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.3.m4s\"\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.4.m4s\"\n\
+         #EXT-X-PART:DURATION=0.25,URI=\"0badcafe-9.5.m4s\"\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-9.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:20.000Z\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.0.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.1.m4s\"\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-10.2.m4s\"\n\
+         #EXT-X-RENDITION-REPORT:URI=\"../720p/stream.m3u8\",LAST-MSN=10,LAST-PART=0\n\
+         #EXT-X-RENDITION-REPORT:URI=\"../../audio/stream.m3u8\",LAST-MSN=0,LAST-PART=5\n",
     );
 }
 

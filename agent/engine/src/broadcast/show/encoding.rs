@@ -91,8 +91,7 @@ impl Show {
             FromWorker::Still(still) if self.wishes.stills => Stills::put(&stage.stills, still),
             FromWorker::Still(_) => {}
             FromWorker::Audio(unit) => {
-                let made =
-                    self.sound.push_encoded(EncoderId(unit.track), access_unit(unit), self.orders.latency.grid_ms());
+                let made = self.sound.push_encoded(EncoderId(unit.track), access_unit(unit), self.orders.latency);
                 self.publish_sound(made, stage);
             }
         }
@@ -134,21 +133,21 @@ impl Show {
     pub(super) fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {
         let feed = Feed::Encoder(EncoderId(unit.track));
         let unit = access_unit(unit);
-        let target_ms = self.orders.latency.grid_ms();
+        let level = self.orders.latency;
         let made: Vec<_> = self
             .tracks
             .iter_mut()
-            .map(|(name, track)| (name.clone(), track.push(feed, unit.clone(), target_ms)))
+            .map(|(name, track)| (name.clone(), track.push(feed, unit.clone(), level)))
             .filter(|(_, made)| !made.is_empty())
             .collect();
         self.publish(made, stage);
     }
 
     pub(super) fn encoder_ended(&mut self, id: EncoderId, stage: &Stage) {
-        let target_ms = self.orders.latency.grid_ms();
+        let level = self.orders.latency;
         let feed = Feed::Encoder(id);
         let made: Vec<_> =
-            self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, target_ms))).collect();
+            self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, level))).collect();
         self.publish(made, stage);
         self.forget_finished(stage);
     }

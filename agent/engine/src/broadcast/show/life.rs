@@ -108,6 +108,7 @@ impl Show {
         let own = self.tracks.iter_mut().filter(|(_, track)| is_own(track.feed()));
         let made: Vec<_> = own.map(|(name, track)| (name.clone(), track.flush())).collect();
         self.publish(made, stage);
+        stage.with(Presentation::pause);
         self.ladder.forget_encoders();
         self.orders = self.next_orders();
         self.supervision.dismissed();

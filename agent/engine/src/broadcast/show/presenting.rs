@@ -1,7 +1,7 @@
 //! What a broadcast shows: playlists and bytes to players, the view to pages, facts to `status`.
 
 use nixcast_core::control::{BroadcastFacts, BroadcastState, Condition, Encode, Reconnecting, Rung};
-use nixcast_core::hls::{InitFacts, SegmentFacts, Track};
+use nixcast_core::hls::{InitFacts, Part, SegmentFacts, Track};
 use nixcast_core::ids::EncoderId;
 use nixcast_core::lifecycle::{self, Standing};
 use nixcast_core::media::VideoConfig;
@@ -12,7 +12,7 @@ use crate::broadcast::sound;
 use crate::broadcast::track::{self, RungTrack};
 use crate::broadcast::{ChannelFacts, Stage};
 use crate::counts;
-use crate::packager::Segment;
+use crate::packager::{self, Segment};
 use crate::web::view::{BroadcastView, VariantView};
 
 impl Show {
@@ -36,9 +36,12 @@ impl Show {
                 match made {
                     track::Made::Init { id, config, data } => self.publish_init(&rung, id, &config, data, stage),
                     track::Made::Segment(segment) => {
+                        let is_whole = segment.is_whole;
                         publish_segment(&Track::Video(rung.clone()), segment, stage);
-                        self.pending.retain(|_, awaiting| *awaiting != Awaiting::NextSegment);
-                        is_new_segment = true;
+                        if is_whole {
+                            self.pending.retain(|_, awaiting| *awaiting != Awaiting::NextSegment);
+                            is_new_segment = true;
+                        }
                     }
                 }
             }
@@ -82,8 +85,8 @@ impl Show {
                     }
                 }
                 sound::Made::Segment(segment) => {
+                    is_new_segment |= segment.is_whole;
                     publish_segment(&Track::Audio, segment, stage);
-                    is_new_segment = true;
                 }
             }
         }
@@ -204,17 +207,24 @@ impl Show {
 }
 
 fn publish_segment(track: &Track, segment: Segment, stage: &Stage) {
+    let Segment { parts, start_us, duration_us, is_independent, is_whole, first_pts: _, samples: _ } = segment;
+    let bytes: usize = parts.iter().map(|part| part.data.len()).sum();
+    let listed = |part: &packager::Part| Part { duration_us: part.duration_us, is_independent: part.is_independent };
     let facts = SegmentFacts {
-        start_us: segment.start_us,
-        duration_us: segment.duration_us,
-        bytes: u64::try_from(segment.data.len()).unwrap_or(u64::MAX),
-        is_independent: segment.is_independent,
+        start_us,
+        duration_us,
+        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        is_independent,
+        parts: parts.iter().map(listed).collect(),
+        is_whole,
     };
     // The bytes must be there before a playlist names them: both happen under the presentation's lock.
     stage.with(|presentation| {
         if let Some(uri) = presentation.add_segment(track, facts) {
-            stage.store.put(&uri, segment.data);
-            counts::SEGMENTS.add(1);
+            let pieces = parts.into_iter().map(|part| part.data).collect();
+            let new_parts = stage.store.put_segment(&uri, pieces, is_whole);
+            counts::PARTS.add(u64::try_from(new_parts).unwrap_or(u64::MAX));
+            counts::SEGMENTS.add(is_whole.into());
         }
     });
 }

@@ -42,13 +42,13 @@ impl Show {
     }
 
     fn end_encoded_tracks(&mut self, stage: &Stage) {
-        let target_ms = self.orders.latency.grid_ms();
+        let level = self.orders.latency;
         let feeds = self.tracks.values().filter_map(crate::broadcast::track::RungTrack::feed);
         let running: Vec<EncoderId> = feeds.filter(|feed| matches!(feed, Feed::Encoder(_))).map(Feed::id).collect();
         for id in running {
             let feed = Feed::Encoder(id);
             let made: Vec<_> =
-                self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, target_ms))).collect();
+                self.tracks.iter_mut().map(|(name, track)| (name.clone(), track.ended(feed, level))).collect();
             self.publish(made, stage);
         }
     }

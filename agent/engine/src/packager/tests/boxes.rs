@@ -29,9 +29,14 @@ fn moof(mut data: &[u8]) -> Moof {
     }
 }
 
-/// The samples of a segment, with the bytes checked to lie where the fragment says.
+/// The samples of a segment, of all its parts.
 pub(super) fn samples(segment: &Segment) -> Vec<Stated> {
-    let moof = moof(&segment.data);
+    segment.parts.iter().flat_map(|part| part_samples(&part.data)).collect()
+}
+
+/// The samples of a part.
+pub(super) fn part_samples(data: &[u8]) -> Vec<Stated> {
+    let moof = moof(data);
     let traf = &moof.traf[0];
     assert!(traf.tfhd.default_base_is_moof);
     let mut decode = traf.tfdt.as_ref().unwrap().base_media_decode_time as i64;
@@ -48,16 +53,17 @@ pub(super) fn samples(segment: &Segment) -> Vec<Stated> {
 
 #[test]
 fn a_segment_is_styp_moof_mdat_with_its_bytes_where_it_says() {
-    let mut packager = TrackPackager::encoded_video(video_config());
+    let mut packager = TrackPackager::encoded_video(video_config(), level(2));
     let units = (0..3)
         .map(|n| AccessUnit { data: Bytes::from(vec![n as u8; 100 + n as usize]), ..unit(n * 3000, n * 3000, n == 0) });
     let segment = package(&mut packager, units).remove(0);
-    assert_eq!(kinds(&segment.data), ["styp", "moof", "mdat"]);
-    let styp = u32::from_be_bytes(segment.data[..4].try_into().unwrap()) as usize;
-    let offset = moof(&segment.data).traf[0].trun[0].data_offset.unwrap() as usize;
+    let data = data(&segment);
+    assert_eq!(kinds(&data), ["styp", "moof", "mdat"]);
+    let styp = u32::from_be_bytes(data[..4].try_into().unwrap()) as usize;
+    let offset = moof(&data).traf[0].trun[0].data_offset.unwrap() as usize;
     // The parameter sets of the decoder configuration, each after its length, come with the keyframe.
     let sets = [0, 0, 0, 1, 103, 0, 0, 0, 1, 104];
-    let samples = &segment.data[styp + offset..];
+    let samples = &data[styp + offset..];
     assert_eq!(samples[..10], sets);
     assert_eq!(samples[10..110], [0; 100]);
     assert_eq!(samples[110..211], [1; 101]);
@@ -67,11 +73,11 @@ fn a_segment_is_styp_moof_mdat_with_its_bytes_where_it_says() {
 #[test]
 fn the_init_segment_carries_the_decoder_configuration_byte_for_byte() {
     let config = video_config();
-    let init = TrackPackager::video(config.clone(), 2000).init_segment();
+    let init = TrackPackager::video(config.clone(), level(2)).init_segment();
     assert_eq!(kinds(&init), ["ftyp", "moov"]);
     let mut record = b"avcC".to_vec();
     record.extend_from_slice(&config.avcc);
     assert!(init.windows(record.len()).any(|window| window == record));
-    let sound = TrackPackager::audio(audio_config(96_000), 2000).init_segment();
+    let sound = TrackPackager::audio(audio_config(96_000), level(2)).init_segment();
     assert!(sound.windows(4).any(|window| window == [0x05, 2, 0x12, 0x10]), "AudioSpecificConfig in its descriptor");
 }

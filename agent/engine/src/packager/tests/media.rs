@@ -4,8 +4,8 @@ use super::boxes::samples;
 use super::source::{Source, frame_hashes, packets};
 use super::*;
 
-fn check_video(source: &Source, target_ms: u32) {
-    let mut packager = TrackPackager::video(source.video_config.clone(), target_ms);
+fn check_video(source: &Source, seconds: u8) {
+    let mut packager = TrackPackager::video(source.video_config.clone(), level(seconds));
     let init = packager.init_segment();
     let segments = package(&mut packager, source.video.clone());
     assert!(segments.len() > 2);
@@ -30,8 +30,8 @@ fn check_video(source: &Source, target_ms: u32) {
     }
 }
 
-fn check_audio(source: &Source, target_ms: u32) {
-    let mut packager = TrackPackager::audio(source.audio_config.clone(), target_ms);
+fn check_audio(source: &Source, seconds: u8) {
+    let mut packager = TrackPackager::audio(source.audio_config.clone(), level(seconds));
     let init = packager.init_segment();
     let segments = package(&mut packager, source.audio.clone());
     let whole = source.write("audio.mp4", &init, &segments);
@@ -66,8 +66,8 @@ fn packaged_media_is_what_the_publisher_sent() {
         ("60", 120, 3, 44_100),
     ] {
         let source = Source::make(fps, gop, bframes, rate);
-        check_video(&source, 2000);
-        check_audio(&source, 2000);
+        check_video(&source, 2);
+        check_audio(&source, 2);
     }
 }
 
@@ -75,7 +75,7 @@ fn packaged_media_is_what_the_publisher_sent() {
 fn rungs_of_other_reorder_depths_show_their_pictures_at_the_same_times() {
     let [plain, reordered] = [0, 3].map(|bframes| {
         let source = Source::make("30", 60, bframes, 48_000);
-        let mut packager = TrackPackager::encoded_video(source.video_config.clone());
+        let mut packager = TrackPackager::encoded_video(source.video_config.clone(), level(2));
         // An encoder's decode times begin as far below 0 as it reorders.
         let delay = source.video[0].pts;
         let units =

@@ -17,14 +17,14 @@ fn spans(segments: &[Segment]) -> Vec<(i64, i64)> {
 fn a_publishers_pictures_are_cut_at_the_first_keyframe_that_is_due() {
     // Keyframe distance in pictures, target, expected segment durations in ms.
     for (gop, target, expected) in [
-        (60, 2000, vec![2000, 2000, 2000]),
-        (30, 2000, vec![2000, 2000, 2000]),
-        (58, 2000, vec![1933, 1933, 1933, 200]),
-        (56, 2000, vec![3733, 2266]),
-        (90, 2000, vec![3000, 3000]),
-        (1, 1000, vec![900, 900, 900, 900, 900, 900, 600]),
+        (60, 2, vec![2000, 2000, 2000]),
+        (30, 2, vec![2000, 2000, 2000]),
+        (58, 2, vec![1933, 1933, 1933, 200]),
+        (56, 2, vec![3733, 2266]),
+        (90, 2, vec![3000, 3000]),
+        (1, 1, vec![900, 900, 900, 900, 900, 900, 600]),
     ] {
-        let segments = package(&mut TrackPackager::video(video_config(), target), pictures(0, 180, gop));
+        let segments = package(&mut TrackPackager::video(video_config(), level(target)), pictures(0, 180, gop));
         let durations: Vec<i64> = spans(&segments).into_iter().map(|(_, duration)| duration).collect();
         assert_eq!(durations, expected, "keyframe every {gop} pictures");
         assert!(segments.iter().all(|segment| segment.is_independent));
@@ -33,7 +33,7 @@ fn a_publishers_pictures_are_cut_at_the_first_keyframe_that_is_due() {
 
 #[test]
 fn the_workers_pictures_are_cut_at_each_sync_unit() {
-    let mut packager = TrackPackager::encoded_video(video_config());
+    let mut packager = TrackPackager::encoded_video(video_config(), level(2));
     let partial = pictures(40, 20, 100);
     let segments = package(&mut packager, partial.chain(pictures(60, 120, 60)));
     assert_eq!(spans(&segments), [(1333, 666), (2000, 2000), (4000, 2000)]);
@@ -42,13 +42,13 @@ fn the_workers_pictures_are_cut_at_each_sync_unit() {
 #[test]
 fn sound_is_cut_at_the_first_frame_of_each_slot() {
     let frames = |from: i64, count: i64| (from..from + count).map(|n| unit(n * 1024, n * 1024, true));
-    let mut packager = TrackPackager::audio(audio_config(48_000), 2000);
+    let mut packager = TrackPackager::audio(audio_config(48_000), level(2));
     let segments = package(&mut packager, frames(0, 300));
     assert_eq!(
         segments.iter().map(|segment| segment.first_pts).collect::<Vec<_>>(),
         [0, 94 * 1024, 188 * 1024, 282 * 1024]
     );
-    let mut late = TrackPackager::audio(audio_config(48_000), 2000);
+    let mut late = TrackPackager::audio(audio_config(48_000), level(2));
     let segments = package(&mut late, frames(50, 100));
     assert_eq!(segments[1].first_pts, 94 * 1024, "the grid is the broadcast's, not the track's");
     assert!(segments.windows(2).all(|pair| pair[0].start_us + pair[0].duration_us == pair[1].start_us));
@@ -56,16 +56,17 @@ fn sound_is_cut_at_the_first_frame_of_each_slot() {
 
 #[test]
 fn a_new_target_holds_from_the_open_segment_on() {
-    let mut packager = TrackPackager::video(video_config(), 4000);
-    let mut segments: Vec<Segment> = pictures(0, 150, 30).filter_map(|unit| packager.push(unit)).collect();
-    packager.set_target(1000);
+    let mut packager = TrackPackager::video(video_config(), level(4));
+    let mut segments: Vec<Segment> =
+        pictures(0, 150, 30).filter_map(|unit| packager.push(unit)).filter(|grown| grown.is_whole).collect();
+    packager.set_level(level(1));
     segments.extend(package(&mut packager, pictures(150, 90, 30)));
     assert_eq!(spans(&segments), [(0, 4000), (4000, 1000), (5000, 1000), (6000, 1000), (7000, 1000)]);
 }
 
 #[test]
 fn pictures_before_the_first_keyframe_are_dropped() {
-    let mut packager = TrackPackager::video(video_config(), 2000);
+    let mut packager = TrackPackager::video(video_config(), level(2));
     assert_eq!(packager.push(unit(0, 0, false)), None);
     assert_eq!(packager.flush(), None);
     let segments = package(&mut packager, pictures(5, 10, 10));
@@ -78,7 +79,7 @@ fn reordered_pictures_keep_their_times_and_never_need_a_negative_decode_time() {
     let order =
         [(-2, 0, true), (-1, 3, false), (0, 1, false), (1, 2, false), (2, 6, false), (3, 4, false), (4, 5, false)];
     let units: Vec<_> = order.iter().map(|&(dts, pts, sync)| unit(dts * 3000, pts * 3000, sync)).collect();
-    let segment = package(&mut TrackPackager::encoded_video(video_config()), units).remove(0);
+    let segment = package(&mut TrackPackager::encoded_video(video_config(), level(2)), units).remove(0);
     let stated = samples(&segment);
     assert_eq!(stated[0].decode, 0);
     assert_eq!(stated.iter().map(|s| s.pts / 3000).collect::<Vec<_>>(), [0, 3, 1, 2, 6, 4, 5]);
@@ -89,7 +90,7 @@ fn reordered_pictures_keep_their_times_and_never_need_a_negative_decode_time() {
 fn decode_times_go_on_where_the_publishers_stand_still_or_run_back() {
     let units = [(0, 0), (3000, 3000), (3000, 6000), (1000, 9000), (12_000, 12_000)];
     let units = units.map(|(dts, pts)| unit(dts, pts, dts == 0));
-    let segment = package(&mut TrackPackager::encoded_video(video_config()), units).remove(0);
+    let segment = package(&mut TrackPackager::encoded_video(video_config(), level(2)), units).remove(0);
     let stated = samples(&segment);
     assert!(stated.windows(2).all(|pair| pair[0].decode < pair[1].decode && pair[0].duration > 0));
     assert_eq!(stated.iter().map(|s| s.pts).collect::<Vec<_>>(), [0, 3000, 6000, 9000, 12_000]);
@@ -97,7 +98,7 @@ fn decode_times_go_on_where_the_publishers_stand_still_or_run_back() {
 
 #[test]
 fn a_publisher_without_keyframes_is_cut_by_time_and_it_is_said() {
-    let segments = package(&mut TrackPackager::video(video_config(), 2000), pictures(0, 45 * 30, i64::MAX));
+    let segments = package(&mut TrackPackager::video(video_config(), level(2)), pictures(0, 45 * 30, i64::MAX));
     let independent: Vec<bool> = segments.iter().map(|segment| segment.is_independent).collect();
     assert_eq!(independent, [true, false, false]);
     assert!(segments.iter().all(|segment| segment.duration_us <= 20_050_000));
@@ -106,17 +107,17 @@ fn a_publisher_without_keyframes_is_cut_by_time_and_it_is_said() {
 
 #[test]
 fn a_publisher_without_keyframes_is_cut_by_size() {
-    let mut packager = TrackPackager::video(video_config(), 2000);
-    let data = Bytes::from(vec![0; 3 << 20]);
-    let units = pictures(0, 25, 100).map(|unit| AccessUnit { data: data.clone(), ..unit });
+    let mut packager = TrackPackager::video(video_config(), level(2));
+    let picture = Bytes::from(vec![0; 3 << 20]);
+    let units = pictures(0, 25, 100).map(|unit| AccessUnit { data: picture.clone(), ..unit });
     let segments = package(&mut packager, units);
     assert_eq!(segments.len(), 3);
-    assert!(segments.iter().all(|segment| segment.data.len() < LARGEST_SEGMENT_BYTES + 4096));
+    assert!(segments.iter().all(|segment| data(segment).len() < LARGEST_SEGMENT_BYTES + 4096));
 }
 
 #[test]
 fn a_flushed_track_goes_on_with_a_keyframe_and_its_own_times() {
-    let mut packager = TrackPackager::video(video_config(), 2000);
+    let mut packager = TrackPackager::video(video_config(), level(2));
     let before = package(&mut packager, pictures(0, 30, 30));
     assert_eq!(packager.push(unit(200_000, 200_000, false)), None);
     let after = package(&mut packager, pictures(100, 30, 30));

@@ -87,9 +87,8 @@ impl Source {
     /// Writes init section and segments as one file.
     pub(super) fn write(&self, name: &str, init: &Bytes, segments: &[Segment]) -> PathBuf {
         let path = self.folder.path().join(name);
-        let parts: Vec<&[u8]> =
-            std::iter::once(init.as_ref()).chain(segments.iter().map(|s| s.data.as_ref())).collect();
-        std::fs::write(&path, parts.concat()).unwrap();
+        let whole: Vec<u8> = init.iter().copied().chain(segments.iter().flat_map(data)).collect();
+        std::fs::write(&path, whole).unwrap();
         path
     }
 }
