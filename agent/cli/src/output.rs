@@ -2,6 +2,7 @@
 
 mod history;
 mod status;
+mod stream;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -15,6 +15,8 @@ use nixcast_schema::{
 use serde::{Deserialize, Serialize};
 
 use crate::certificates::{CertificateChain, PrivateKey};
+use crate::facts::{QueueFacts, RungFacts, SourceFacts, WorkerFacts};
+use crate::health::Health;
 use crate::webhooks::SigningSecret;
 
 /// Longest line either side accepts: a 2 MiB logo in base64 or as hex is the largest thing sent.
@@ -210,7 +212,7 @@ pub enum Encode {
 }
 
 /// What the engine runs right now, read from the running parts and not from what it was last told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
     /// Changes with each engine process.
@@ -245,7 +247,7 @@ pub struct Observed {
 }
 
 /// The live broadcast, for `status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BroadcastFacts {
     pub channel: String,
@@ -266,6 +268,13 @@ pub struct BroadcastFacts {
     pub worker_pid: Option<u32>,
     /// Units dropped because the worker's queue was full, since the broadcast began.
     pub dropped_units: u64,
+    pub source: SourceFacts,
+    /// Declared rungs, in order.
+    pub rungs: Vec<RungFacts>,
+    /// None without a worker, or while it reports nothing.
+    pub worker: Option<WorkerFacts>,
+    pub queues: QueueFacts,
+    pub health: Health,
 }
 
 /// Where a broadcast stands.

@@ -115,11 +115,27 @@ pub struct RungFacts {
     /// What the encoder could do, in seconds of video for each second on the clock; none for pass-through, and while
     /// nothing is encoded.
     pub speed: Option<f64>,
-    /// Pictures that were encoded, and that were lost because the rung was too slow, since its encoder came up.
+    /// Share of the time that it scales and encodes, 0 to 1; near 1 means that it cannot keep up.
+    pub busy: Option<f64>,
+    /// Pictures that were encoded, and that were lost because the rung was too slow, since the broadcast began.
     pub encoded: u64,
     pub skipped: u64,
     /// Pictures that wait for the encoder.
     pub queued: u32,
+}
+
+/// The worker, over its newest second or so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerFacts {
+    /// How far it went on the time line, in seconds for each second on the clock.
+    pub speed: f64,
+    /// Most that a picture was late when it was handed to the encoders, against the best lately seen.
+    pub late_ms: u64,
+    /// CPU seconds for each second on the clock.
+    pub cpu: f64,
+    /// Share of the time spent waiting for the decoder, 0 to 1.
+    pub decoding: f64,
 }
 
 /// Where a rung stands.
@@ -132,7 +148,7 @@ pub enum RungState {
     Published,
     /// Left out because the machine cannot encode the whole ladder.
     Shed,
-    /// It cannot be encoded, for the reason that a condition states.
+    /// It cannot be encoded, or is not tried for now because the worker dies with it; a condition says why.
     Failed,
 }
 

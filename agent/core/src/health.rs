@@ -29,8 +29,8 @@ pub struct Situation<'a> {
     pub since: Duration,
     pub rungs: &'a [RungFacts],
     pub queues: QueueFacts,
-    /// Units that could not be handed to the worker, lately.
-    pub dropped_lately: u64,
+    /// Whether units could not be handed to the worker, lately.
+    pub is_dropping: bool,
     pub latency: LatencyLevel,
     pub overload: Option<&'a overload::Verdict>,
 }

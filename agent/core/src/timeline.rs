@@ -121,6 +121,12 @@ impl Timeline {
         Some(dts)
     }
 
+    /// How often the publisher's clock has jumped.
+    #[must_use]
+    pub fn jumps(&self) -> u64 {
+        self.clock.jumps
+    }
+
     /// End of what has been placed so far, 90 kHz.
     #[must_use]
     pub fn end_90k(&self) -> i64 {
@@ -140,6 +146,7 @@ struct Clock {
     offset: i64,
     /// The furthest either track has come, milliseconds.
     line: i64,
+    jumps: u64,
 }
 
 /// One track's place. All in milliseconds from the start of the session.
@@ -158,7 +165,7 @@ impl Track {
     fn place(&mut self, clock: &mut Clock, timestamp_ms: u32, frame_ms: i64) -> i64 {
         let Some(known) = self.latest.or(clock.latest) else {
             let time = i64::from(timestamp_ms);
-            *clock = Clock { latest: Some(time), offset: -time, line: 0 };
+            *clock = Clock { latest: Some(time), offset: -time, line: 0, jumps: 0 };
             *self = Self { latest: Some(time), offset: -time, line: Some(0) };
             return 0;
         };
@@ -172,6 +179,7 @@ impl Track {
         if !is_near(time + self.offset) {
             if !is_near(time + clock.offset) {
                 clock.offset = last + step - time;
+                clock.jumps += 1;
             }
             self.offset = clock.offset;
         }

@@ -21,10 +21,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nixcast_core::admission::{self, Admitted, Refusal};
 use nixcast_core::control::{BroadcastFacts, Condition, ObjectId};
+use nixcast_core::facts::NetworkFacts;
 use nixcast_core::hls::Presentation;
 use nixcast_core::ids::SessionId;
 use nixcast_core::lifecycle::{Aftermath, Departure, Entry};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
+use nixcast_core::rtmp::Metadata;
 use nixcast_media::protocol::FromWorker;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -35,7 +37,6 @@ use crate::tasks;
 use crate::web::view::BroadcastView;
 use edges::Edges;
 use memory::Keeper;
-pub(crate) use show::EncodingFacts;
 use show::Show;
 pub(crate) use stills::Stills;
 
@@ -70,8 +71,6 @@ pub(crate) struct ChannelFacts {
     pub(crate) broadcast: Option<BroadcastFacts>,
     pub(crate) pending: Vec<ObjectId>,
     pub(crate) conditions: Vec<Condition>,
-    /// None: nothing is encoded.
-    pub(crate) encoding: Option<EncodingFacts>,
 }
 
 /// A publisher asks to be let in.
@@ -115,11 +114,22 @@ impl Pulse {
 /// What an admitted publisher sends, on the broadcast's time line.
 #[derive(Debug)]
 pub(crate) enum FromPublisher {
-    FrameRate(f64),
+    /// What it says of itself.
+    Claims(Metadata),
+    /// How its connection fares.
+    Line(Line),
     VideoConfig(VideoConfig),
     AudioConfig(AudioConfig),
     Video(AccessUnit),
     Audio(AccessUnit),
+}
+
+/// How a publisher's connection fares. Counts are those since it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) network: Option<NetworkFacts>,
+    pub(crate) timestamp_jumps: u64,
+    pub(crate) damaged_tags: u64,
 }
 
 /// Everything that reaches the channel's task.
@@ -449,6 +459,8 @@ impl Channel {
         let rules = self.declared.borrow().broadcast_rules();
         if let Some(show) = &mut self.show {
             show.take_stock(&rules, &self.stage);
+            let waiting = self.inbox.upgrade().map_or((0, INBOX), |inbox| (INBOX - inbox.capacity(), INBOX));
+            show.measure(waiting, &self.stage);
         }
         let facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
         self.facts.send_replace(facts);

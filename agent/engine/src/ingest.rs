@@ -14,21 +14,23 @@ use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
 use nixcast_core::lifecycle::Departure;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Publish, Pulse, Welcome};
+use crate::broadcast::{ChannelClosed, ChannelHandle, FromPublisher, Line, Publish, Pulse, Welcome};
 use crate::counts;
 use crate::tasks::{self, chain};
 
 mod media;
 mod tls;
+mod wire;
 
 pub(crate) use tls::Tls;
+use wire::Wire;
 
 /// Publisher connections served at once, admitted or not: one publishes, the rest are retries and strangers.
 pub(crate) const MOST_CONNECTIONS: usize = 64;
@@ -51,6 +53,9 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long a refused client may take to read the reason before the connection is closed under it.
 const PARTING_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How often the channel is told how the connection fares.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Serves RTMP connections of all listeners.
 #[derive(Clone, Debug)]
@@ -141,6 +146,7 @@ impl Ingest {
             rtmp: Session::new(Limits::default()),
             media: media::MediaReader::default(),
             pulse: Pulse::new(),
+            told_at: None,
             end: Some(end),
             is_admitted: false,
         };
@@ -184,12 +190,14 @@ struct Connection<S> {
     rtmp: Session,
     media: media::MediaReader,
     pulse: Pulse,
+    /// When the channel was last told how the connection fares.
+    told_at: Option<Instant>,
     /// Handed to the channel at `publish`.
     end: Option<oneshot::Sender<Refusal>>,
     is_admitted: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: Wire> Connection<S> {
     async fn run(mut self, withdrawn: oneshot::Receiver<Refusal>) {
         let ended = match self.serve(withdrawn).await {
             Ok(never) => match never {},
@@ -242,6 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             while let Some(event) = self.rtmp.next_event() {
                 self.take(event).await?;
             }
+            self.tell_of_connection().await?;
             self.send().await?;
             received.map_err(|error| match error {
                 SessionError::Version { version: tls::FIRST_BYTE } => Ended::TlsToPlain,
@@ -259,12 +268,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let key = Zeroizing::new(key.expose().as_bytes().to_vec());
                 self.ask_to_publish(app, key).await
             }
-            Event::Metadata(metadata) => match metadata.framerate {
-                Some(rate) if self.is_admitted => {
-                    Ok(self.channel.media(self.id, FromPublisher::FrameRate(rate)).await?)
-                }
-                _ => Ok(()),
-            },
+            Event::Metadata(metadata) if self.is_admitted => {
+                Ok(self.channel.media(self.id, FromPublisher::Claims(metadata)).await?)
+            }
+            Event::Metadata(_) => Ok(()),
             Event::Video { timestamp_ms, payload } => {
                 let media = self.media.video(timestamp_ms, &payload)?;
                 self.pass_on(media).await
@@ -287,6 +294,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Some(media) => Ok(self.channel.media(self.id, media).await?),
             None => Ok(()),
         }
+    }
+
+    async fn tell_of_connection(&mut self) -> Result<(), Ended> {
+        let is_due = self.told_at.is_none_or(|told_at| told_at.elapsed() >= TELL_EVERY);
+        if !self.is_admitted || !is_due {
+            return Ok(());
+        }
+        self.told_at = Some(Instant::now());
+        let (timestamp_jumps, damaged_tags) = (self.media.jumps(), self.media.damaged());
+        let line = Line { network: self.stream.network(), timestamp_jumps, damaged_tags };
+        Ok(self.channel.media(self.id, FromPublisher::Line(line)).await?)
     }
 
     async fn ask_to_publish(&mut self, app: String, key: Zeroizing<Vec<u8>>) -> Result<(), Ended> {

@@ -12,6 +12,7 @@ pub const FAULT_VARIABLE: &str = "NIXCAST_WORKER_FAULT";
 pub mod allowance;
 pub mod hex;
 pub mod protocol;
+pub mod round_trip;
 
 #[cfg(feature = "worker")]
 pub mod sandbox;

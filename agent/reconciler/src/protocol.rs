@@ -49,7 +49,7 @@ pub struct HandedIn {
 }
 
 /// Answered by the agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "response")]
 pub enum AgentResponse {
     Planned(PlanReport),

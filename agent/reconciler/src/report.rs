@@ -135,7 +135,7 @@ pub struct PlanReport {
 }
 
 /// How an apply went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyReport {
     pub verdict: ApplyVerdict,
@@ -154,7 +154,7 @@ pub enum ApplyVerdict {
 
 /// The agent's view of everything. `generation` is what was accepted, `observed_generation` what the engine was last
 /// told; they differ while an apply is under way or the engine is away.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub agent_version: String,

@@ -6,7 +6,7 @@ use nixcast_core::control::{BroadcastFacts, Reconnecting};
 use nixcast_core::plan::{Colour, FieldChange};
 use nixcast_reconciler::{ConditionKind, ObjectState, Status, StreamKeyStatus, drift_sentences, held_sentence};
 
-use super::render_refusal;
+use super::{render_refusal, stream};
 
 /// One line for `systemctl status` and the like.
 pub(crate) fn summary(status: &Status) -> String {
@@ -54,6 +54,9 @@ pub(crate) fn render(status: &Status, colour: Colour) -> String {
     }
     line(&mut text, &format!("  drift      {} found, {} healed", status.drift.found, status.drift.healed));
     line(&mut text, &format!("  broadcast  {}", broadcast(status.broadcast.as_ref())));
+    for said in status.broadcast.iter().flat_map(|facts| stream::lines(facts, colour)) {
+        line(&mut text, &said);
+    }
     objects(&mut text, status, colour);
     for condition in status.engine.iter().flat_map(|engine| &engine.conditions) {
         line(&mut text, &format!("  {} {}: {}", colour.paint("33", "!"), condition.kind, condition.message));

@@ -27,7 +27,7 @@ fn left_out(overload: Option<&Verdict>) -> Option<Finding> {
 fn too_slow(situation: &Situation<'_>) -> Option<Finding> {
     let cause = match situation.overload.filter(|verdict| verdict.is_losing) {
         Some(verdict) => format!("this machine encodes at {:.2} of real time", verdict.speed),
-        None if situation.dropped_lately > 0 => "the worker cannot keep up with the stream".to_owned(),
+        None if situation.is_dropping => "the worker cannot keep up with the stream".to_owned(),
         None => return None,
     };
     let sentence = format!("{cause}, so pictures of encoded rungs are lost; {REMEDY}");
@@ -38,7 +38,7 @@ fn failed(rungs: &[RungFacts]) -> Option<Finding> {
     let failed: Vec<&str> =
         rungs.iter().filter(|rung| rung.state == RungState::Failed).map(|rung| rung.name.as_str()).collect();
     (!failed.is_empty()).then(|| {
-        let sentence = format!("{} not encoded; the condition RungFailed says why", listed(failed.into_iter()));
+        let sentence = format!("{} not encoded; the conditions of status say why", listed(failed.into_iter()));
         Finding::new(Kind::RungFailed, Level::Bad, sentence)
     })
 }

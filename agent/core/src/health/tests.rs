@@ -14,7 +14,7 @@ struct World {
     since: Duration,
     rungs: Vec<RungFacts>,
     queues: QueueFacts,
-    dropped_lately: u64,
+    is_dropping: bool,
     level: u8,
     overload: Option<overload::Verdict>,
 }
@@ -60,7 +60,7 @@ impl World {
             since: Duration::from_secs(100),
             rungs: vec![rung("source", true), rung("480p", false)],
             queues: QueueFacts { inbox: 1, inbox_most: 512, worker: 2, worker_most: 256 },
-            dropped_lately: 0,
+            is_dropping: false,
             level: 2,
             overload: None,
         }
@@ -77,7 +77,7 @@ impl World {
             since: self.since,
             rungs: &self.rungs,
             queues: self.queues,
-            dropped_lately: self.dropped_lately,
+            is_dropping: self.is_dropping,
             latency: LatencyLevel::new(self.level),
             overload: self.overload.as_ref(),
         })
@@ -266,7 +266,7 @@ const CASES: &[(Change, Kind, Level, &str)] = &[
          smaller or fewer rungs in services.nixcast.video.variants",
     ),
     (
-        |world| world.dropped_lately = 9,
+        |world| world.is_dropping = true,
         Kind::TooSlow,
         Level::Bad,
         "the worker cannot keep up with the stream, so pictures of encoded rungs are lost; choose a faster preset, \
@@ -276,7 +276,7 @@ const CASES: &[(Change, Kind, Level, &str)] = &[
         |world| world.rungs[1].state = RungState::Failed,
         Kind::RungFailed,
         Level::Bad,
-        "480p is not encoded; the condition RungFailed says why",
+        "480p is not encoded; the conditions of status say why",
     ),
     (
         |world| world.queues.worker = 240,

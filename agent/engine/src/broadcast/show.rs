@@ -1,6 +1,7 @@
 //! One live broadcast: the publisher's session, the ladder's tracks, the worker, the presentation.
 
 mod encoding;
+mod gauge;
 mod life;
 mod load;
 mod presenting;
@@ -8,8 +9,8 @@ mod progress;
 mod stills;
 mod supervising;
 
+use gauge::Gauge;
 use load::LoadWatch;
-pub(crate) use progress::EncodingFacts;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -86,6 +87,7 @@ pub(super) struct Show {
     /// Layers of the sandbox that the worker had to do without.
     unconfined: Vec<String>,
     watch: LoadWatch,
+    gauge: Gauge,
 }
 
 /// What is declared of the picture.
@@ -205,6 +207,7 @@ impl Show {
             progress: None,
             unconfined: Vec::new(),
             watch: LoadWatch::new(Instant::now()),
+            gauge: Gauge::new(),
         }
     }
 
@@ -229,13 +232,15 @@ impl Show {
     }
 
     pub(super) fn take_media(&mut self, media: FromPublisher, stage: &Stage) {
+        self.gauge.take(&media);
         if let Some((start_90k, end_90k)) = self.extent_90k(&media) {
             self.life.hear(moment_ms());
             self.end_90k = self.end_90k.max(end_90k);
             self.begin_era(start_90k, stage);
         }
         match media {
-            FromPublisher::FrameRate(rate) => self.frame_rate = Some(rate),
+            FromPublisher::Claims(claims) => self.frame_rate = claims.framerate.or(self.frame_rate),
+            FromPublisher::Line(_) => {}
             FromPublisher::VideoConfig(config) => self.start_source(config, stage),
             FromPublisher::AudioConfig(config) => self.start_source_audio(config),
             FromPublisher::Video(unit) => self.source_video(unit, stage),

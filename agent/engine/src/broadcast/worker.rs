@@ -116,6 +116,12 @@ impl Worker {
         self.queue.try_send(ToWorker::Control(control)).is_ok()
     }
 
+    /// Frames that wait for it, and the most that may.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let most = self.queue.max_capacity();
+        (most - self.queue.capacity(), most)
+    }
+
     /// Queues a video unit, or drops it and all that follow up to the next one decoding can start at.
     pub(super) fn video(&mut self, unit: nixcast_media::protocol::MediaUnit) {
         let has_room = self.queue.capacity() > CONTROL_RESERVE;

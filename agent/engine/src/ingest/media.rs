@@ -50,6 +50,11 @@ impl MediaReader {
         })
     }
 
+    /// How often the publisher's clock jumped.
+    pub(super) fn jumps(&self) -> u64 {
+        self.timeline.jumps()
+    }
+
     pub(super) fn damaged(&self) -> u64 {
         self.damaged
     }

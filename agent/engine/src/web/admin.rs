@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Json, Response};
 use nixcast_core::control::{BroadcastFacts, Condition, Listener};
+use nixcast_core::health::{Health, Level};
 use serde::Serialize;
 
 use super::{Peer, Site};
@@ -27,11 +28,45 @@ struct AdminStatus {
     /// Whether there is something to play.
     online: bool,
     broadcast: Option<BroadcastFacts>,
+    /// What Owncast says of the publisher.
+    broadcaster: Option<Broadcaster>,
+    health: Option<HealthStatus>,
     viewer_count: usize,
     /// The most at once since the broadcast began.
     session_peak_viewer_count: usize,
     conditions: Vec<Condition>,
     webhooks: Vec<WebhookStatus>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Broadcaster {
+    /// When the broadcast began, RFC 3339.
+    time: String,
+    stream_details: StreamDetails,
+}
+
+/// Bitrates are measured, in kbit/s, and 0 where there is no such track.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StreamDetails {
+    width: u16,
+    height: u16,
+    framerate: f64,
+    video_bitrate: u32,
+    video_codec: String,
+    audio_bitrate: u32,
+    audio_codec: String,
+    encoder: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HealthStatus {
+    /// False while viewers see or hear that something is wrong.
+    healthy: bool,
+    /// What there is to say, worst first; empty while all is well.
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -67,6 +102,8 @@ fn status_of(site: &Site) -> AdminStatus {
     let applied = site.applied.borrow().clone();
     let mut conditions = facts.conditions;
     conditions.extend(site.webhooks.conditions());
+    let broadcaster = facts.broadcast.as_ref().map(broadcaster);
+    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health));
     AdminStatus {
         version_number: env!("CARGO_PKG_VERSION"),
         uptime_seconds: site.uptime().as_secs(),
@@ -74,11 +111,37 @@ fn status_of(site: &Site) -> AdminStatus {
         listeners: applied.listeners,
         online: site.broadcast().is_some(),
         broadcast: facts.broadcast,
+        broadcaster,
+        health,
         viewer_count: site.viewer_count(),
         session_peak_viewer_count: site.peak_viewers(),
         conditions,
         webhooks: site.webhooks.standings().into_iter().map(webhook).collect(),
     }
+}
+
+fn broadcaster(facts: &BroadcastFacts) -> Broadcaster {
+    let video = facts.source.video.clone().unwrap_or_default();
+    let audio = facts.source.audio.clone().unwrap_or_default();
+    let codec = |is_there: bool, name: &str| if is_there { name.to_owned() } else { String::new() };
+    Broadcaster {
+        time: jiff::Timestamp::from_second(facts.started_at).map(|time| time.to_string()).unwrap_or_default(),
+        stream_details: StreamDetails {
+            width: video.width,
+            height: video.height,
+            framerate: video.frame_rate.unwrap_or_default(),
+            video_bitrate: video.kbps,
+            video_codec: codec(facts.source.video.is_some(), "H.264"),
+            audio_bitrate: audio.kbps,
+            audio_codec: codec(facts.source.audio.is_some(), "AAC"),
+            encoder: facts.source.encoder.clone().unwrap_or_default(),
+        },
+    }
+}
+
+fn health(health: &Health) -> HealthStatus {
+    let sentences: Vec<&str> = health.findings.iter().map(|finding| finding.sentence.as_str()).collect();
+    HealthStatus { healthy: health.level != Level::Bad, message: sentences.join("; ") }
 }
 
 fn webhook((name, standing): (String, Standing)) -> WebhookStatus {

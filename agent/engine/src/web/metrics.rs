@@ -1,9 +1,10 @@
 //! `/metrics`: figures for a monitoring system, in Prometheus' text format 0.0.4.
 //!
-//! Everything is read at the moment it is asked for. The only names in labels are those of declared webhooks.
+//! Everything is read at the moment it is asked for. The only names in labels are those of declared webhooks and rungs.
 
 mod exposition;
 mod process;
+mod stream;
 
 use axum::Extension;
 use axum::extract::State;
@@ -51,6 +52,7 @@ fn text(site: &Site, process: &ProcessFigures) -> String {
     let mut text = Exposition::default();
     engine(site, &mut text);
     broadcast(site, &mut text);
+    stream::write(site.channel.facts().broadcast.as_ref(), &mut text);
     web(site, &mut text);
     webhooks(site, &mut text);
     process.write(&mut text);

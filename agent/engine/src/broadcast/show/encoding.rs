@@ -131,6 +131,7 @@ impl Show {
     }
 
     pub(super) fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {
+        self.gauge.encoded(&unit);
         let feed = Feed::Encoder(EncoderId(unit.track));
         let unit = access_unit(unit);
         let level = self.orders.latency;

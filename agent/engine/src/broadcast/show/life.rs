@@ -98,6 +98,7 @@ impl Show {
     /// it has given what it still holds. An encoder that is fed again after a pause would have to be told so; another
     /// one, with another id, starts clean.
     pub(in crate::broadcast) fn pause(&mut self, stage: &Stage) {
+        self.gauge.disconnected();
         self.source = None;
         self.frame_rate = None;
         self.restart_at = None;
@@ -124,6 +125,7 @@ impl Show {
         self.close(stage);
         self.life.resume(publisher.session, by, moment_ms());
         self.publisher = publisher;
+        self.gauge.connected();
         self.is_returning = self.end_90k > 0;
         self.sound.want(self.orders.audio);
         self.ensure_worker(stage);
@@ -149,7 +151,10 @@ impl Show {
                 let at_90k = |samples: i64| samples.saturating_mul(i64::from(VIDEO_TIMESCALE)) / rate;
                 Some((at_90k(unit.dts), at_90k(unit.dts + SAMPLES_PER_FRAME)))
             }
-            FromPublisher::FrameRate(_) | FromPublisher::VideoConfig(_) | FromPublisher::AudioConfig(_) => None,
+            FromPublisher::Claims(_)
+            | FromPublisher::Line(_)
+            | FromPublisher::VideoConfig(_)
+            | FromPublisher::AudioConfig(_) => None,
         }
     }
 

@@ -26,6 +26,11 @@ impl LoadWatch {
     pub(super) fn new(began: Instant) -> Self {
         Self { guard: Guard::default(), began, dropped: 0, dropped_at: None }
     }
+
+    /// Whether units had to be dropped a short while ago.
+    pub(super) fn is_dropping(&self) -> bool {
+        self.dropped_at.is_some_and(|at| at.elapsed() < REMEMBERED)
+    }
 }
 
 impl Show {
@@ -46,6 +51,7 @@ impl Show {
         if dropped > 0 {
             self.watch.dropped_at = Some(now);
         }
+        self.count_progress(&progress);
         let load = overload::load(&progress, &self.orders.encoders, dropped);
         self.progress = Some((now, progress));
         self.declare_load();
@@ -80,8 +86,7 @@ impl Show {
     /// What is to be said of the load.
     pub(super) fn load_conditions(&self) -> Vec<Condition> {
         let verdict = self.watch.guard.verdict().map(|verdict| overload::condition(&verdict));
-        let is_dropping = self.watch.dropped_at.is_some_and(|at| at.elapsed() < REMEMBERED);
-        let dropping = is_dropping.then(|| Condition {
+        let dropping = self.watch.is_dropping().then(|| Condition {
             kind: "WorkerOverloaded".to_owned(),
             message: format!(
                 "the transcoder worker takes the stream too slowly; {} units were dropped since the broadcast began",

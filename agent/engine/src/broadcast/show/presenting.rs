@@ -34,7 +34,10 @@ impl Show {
         for (rung, made) in made {
             for made in made {
                 match made {
-                    track::Made::Init { id, config, data } => self.publish_init(&rung, id, &config, data, stage),
+                    track::Made::Init { id, config, data } => {
+                        self.gauge.shows(&rung, &config);
+                        self.publish_init(&rung, id, &config, data, stage);
+                    }
                     track::Made::Segment(segment) => {
                         let is_whole = segment.is_whole;
                         publish_segment(&Track::Video(rung.clone()), segment, stage);
@@ -135,6 +138,7 @@ impl Show {
             .with(|presentation| presentation.variants().into_iter().map(|v| v.name).collect())
             .unwrap_or_default();
         let (width, height) = self.source.as_ref().map_or((0, 0), |source| (source.config.width, source.config.height));
+        let told = self.gauge.told.clone();
         ChannelFacts {
             broadcast: Some(BroadcastFacts {
                 channel: self.admitted().channel.to_string(),
@@ -152,9 +156,13 @@ impl Show {
                 variants,
                 worker_pid: self.worker.as_ref().map(|worker| worker.pid),
                 dropped_units: self.dropped_units(),
+                source: told.source,
+                rungs: told.rungs,
+                worker: told.worker,
+                queues: told.queues,
+                health: told.health,
             }),
             pending: self.pending.keys().cloned().collect(),
-            encoding: self.encoding_facts(),
             conditions: self.conditions(),
         }
     }
@@ -187,6 +195,7 @@ impl Show {
             });
         }
         conditions.extend(self.load_conditions());
+        conditions.extend(self.health_conditions());
         conditions
     }
 }

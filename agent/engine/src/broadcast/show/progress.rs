@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nixcast_core::facts::{WorkerFacts, rounded};
 use nixcast_media::protocol::EncoderProgress;
 
 use super::Show;
@@ -12,14 +13,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// The newest second or so of encoding.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EncodingFacts {
-    /// How far pictures were handed to the encoders on the time line, in seconds for each second on the clock.
-    pub(crate) pace: f64,
-    /// Most that a picture was late against the clock.
-    pub(crate) late: Duration,
-    /// CPU seconds of the worker for each second on the clock.
-    pub(crate) cpu: f64,
-    /// Share of the time spent waiting for the decoder, 0 to 1.
-    pub(crate) decoding: f64,
+    pub(crate) worker: WorkerFacts,
     /// In the order of the ladder.
     pub(crate) rungs: Vec<RungFacts>,
 }
@@ -28,9 +22,6 @@ pub(crate) struct EncodingFacts {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RungFacts {
     pub(crate) name: String,
-    /// Pictures a second that were encoded, and that were lost because the rung was too slow.
-    pub(crate) encoded_rate: f64,
-    pub(crate) skipped_rate: f64,
     /// Share of the time spent scaling and encoding, 0 to 1; near 1 means that it cannot keep up.
     pub(crate) busy: f64,
     /// What the encoder could do, in seconds of video for each second on the clock; none while nothing was encoded.
@@ -54,10 +45,12 @@ impl Show {
             Some(rung_facts(&order.rung, *counted, interval))
         };
         Some(EncodingFacts {
-            pace: f64::from(progress.media_ms) / interval,
-            late: Duration::from_millis(u64::from(progress.late_ms)),
-            cpu: f64::from(progress.cpu_ms) / interval,
-            decoding: (f64::from(progress.decode_ms) / interval).min(1.0),
+            worker: WorkerFacts {
+                speed: rounded(f64::from(progress.media_ms) / interval),
+                late_ms: u64::from(progress.late_ms),
+                cpu: rounded(f64::from(progress.cpu_ms) / interval),
+                decoding: rounded((f64::from(progress.decode_ms) / interval).min(1.0)),
+            },
             rungs: self.orders.encoders.iter().filter_map(rung).collect(),
         })
     }
@@ -68,14 +61,7 @@ fn rung_facts(name: &str, counted: EncoderProgress, interval_ms: f64) -> RungFac
     let wanted = encoded + skipped;
     let busy = (f64::from(busy_ms) / interval_ms).min(1.0);
     let speed = (wanted > 0 && busy > 0.0).then(|| f64::from(encoded) / f64::from(wanted) / busy);
-    RungFacts {
-        name: name.to_owned(),
-        encoded_rate: f64::from(encoded) * 1000.0 / interval_ms,
-        skipped_rate: f64::from(skipped) * 1000.0 / interval_ms,
-        busy,
-        speed,
-        queued,
-    }
+    RungFacts { name: name.to_owned(), busy, speed, queued }
 }
 
 #[cfg(test)]
@@ -91,6 +77,5 @@ mod tests {
         assert_eq!(facts(24, 6, 1000).speed, Some(0.8), "four pictures of five in all of the time");
         assert_eq!(facts(15, 15, 500).speed, Some(1.0), "it skipped to the next grid point although it had time again");
         assert_eq!(facts(0, 0, 0).speed, None);
-        assert_eq!(facts(24, 6, 1000).skipped_rate, 6.0);
     }
 }
