@@ -218,7 +218,14 @@ mod tests {
         let track = Track::Video("source".to_owned());
         let facts = InitFacts { codecs: "avc1.64001f".to_owned(), width: 64, height: 64, frame_rate: None };
         presentation.add_init(&track, EncoderId(1), facts);
-        let segment = SegmentFacts { start_us: 0, duration_us: 1_000_000, bytes: 1, is_independent: true };
+        let segment = SegmentFacts {
+            start_us: 0,
+            duration_us: 1_000_000,
+            bytes: 1,
+            is_independent: true,
+            parts: Vec::new(),
+            is_whole: true,
+        };
         presentation.add_segment(&track, segment).unwrap();
         let grant = KeyGrant {
             salt: "00".repeat(16),
