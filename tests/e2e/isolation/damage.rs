@@ -64,17 +64,15 @@ fn flipped_bits_in_the_media_end_no_broadcast() {
         if msn > most {
             (most, stalled_since) = (msn, std::time::Instant::now());
         }
-        if !publisher.is_running() {
-            return Some(());
-        }
-        let facts = server.broadcast().expect("the broadcast goes on");
+        // An orderly end, which the publisher may take a moment longer for; whether it came too early is told below.
+        let Some(facts) = server.broadcast() else { return Some(()) };
         assert_eq!(facts.session, session, "the publisher had to come back");
         let stalled = stalled_since.elapsed();
         assert!(stalled < Duration::from_secs(15), "no new segment for {stalled:?} after {most}");
         None
     });
     assert!(ended.is_some(), "the publisher is at its end");
-    let status = publisher.process.exit_status().unwrap();
+    let status = publisher.process.wait(Duration::from_secs(20));
     assert!(status.success(), "the publisher was cut off: {status}\n{}", publisher.log());
     println!("{seeds} seeds, {most} segments of the source, {:?} of the rung", last_msn("low"));
     assert!(most >= 50, "{most} segments");
