@@ -107,7 +107,8 @@ in {
       description = ''
         What encodes the rungs that are not passed through: `x264` on the CPU, or the machine's hardware through VA-API,
         NVENC, Quick Sync or V4L2. Hardware is tried when the setting is applied; if it cannot be used, `nixcast status`
-        says why and x264 encodes instead.
+        says why and x264 encodes instead. The units of the NixOS module let the engine open no device yet, so for now
+        this is for `nixcast run`.
 
         A change takes hold at the next segment of the running broadcast.
       '';

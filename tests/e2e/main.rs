@@ -7,6 +7,7 @@
 mod bad_input;
 mod behind_proxy;
 mod effects;
+mod encoders;
 mod examples;
 mod hot_ladder;
 mod ingest;

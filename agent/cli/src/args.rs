@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use nixcast_media::protocol::VideoEncoder;
 
 /// Live streaming whose every setting is declared in Nix: a setting changes, and nobody is cut off.
 #[derive(Debug, Parser)]
@@ -45,7 +46,17 @@ pub(crate) enum Command {
     Run(Run),
     /// The engine's worker
     #[command(hide = true)]
-    Transcode,
+    Transcode(Transcode),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Transcode {
+    /// What encodes
+    #[arg(long, default_value = "x264")]
+    pub(crate) encoder: VideoEncoder,
+    /// Try this encoder instead, say why it cannot be used, and end
+    #[arg(long)]
+    pub(crate) probe: Option<VideoEncoder>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -210,7 +221,7 @@ impl Command {
     /// Servers tell their story; commands speak through their output and warn only; `run` on a terminal as well.
     pub(crate) const fn default_log_level(&self) -> &'static str {
         match self {
-            Self::Engine(_) | Self::Agent(_) | Self::Transcode => "info",
+            Self::Engine(_) | Self::Agent(_) | Self::Transcode(_) => "info",
             Self::Validate(_)
             | Self::Plan(_)
             | Self::Apply(_)

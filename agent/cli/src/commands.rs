@@ -21,7 +21,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
     match command {
         Command::Validate(args) => validate::execute(&args),
         Command::Schema(_) => schema::execute(),
-        Command::Transcode => transcode::execute(),
+        Command::Transcode(arguments) => transcode::execute(&arguments),
         Command::Plan(args) => block_on(plan::execute(args)),
         Command::Apply(args) => block_on(apply::execute(args)),
         Command::Status(args) => block_on(status::execute(args)),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use nixcast_schema::Preset;
+use nixcast_schema::{Encoder, Preset};
 
 use crate::control::{Encode, Rung};
 use crate::ids::EncoderId;
@@ -96,6 +96,8 @@ pub struct Tuning {
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     pub latency: LatencyLevel,
+    /// What really encodes, declared or in its place.
+    pub encoder: Encoder,
     /// Rungs that are left out for now, because the machine cannot encode them all.
     pub shed: &'a [String],
 }
@@ -109,6 +111,7 @@ pub struct EncoderOrder {
     pub height: Option<u16>,
     pub framerate: Option<u8>,
     pub video_bitrate_kbps: u32,
+    pub encoder: Encoder,
     pub preset: Preset,
     pub tuning: Tuning,
 }
@@ -116,10 +119,17 @@ pub struct EncoderOrder {
 impl EncoderOrder {
     /// Whether an open encoder working to `self` can be brought to `want` without being replaced.
     fn can_become(&self, want: &Self) -> bool {
-        let Self { id: _, rung, width, height, framerate, video_bitrate_kbps: _, preset, tuning } = self;
-        (rung, width, height, framerate, preset, tuning)
-            == (&want.rung, &want.width, &want.height, &want.framerate, &want.preset, &want.tuning)
+        let Self { id: _, rung, width, height, framerate, video_bitrate_kbps, encoder, preset, tuning } = self;
+        let is_bitrate_alike = takes_another_bitrate(*encoder) || *video_bitrate_kbps == want.video_bitrate_kbps;
+        (rung, width, height, framerate, encoder, preset, tuning)
+            == (&want.rung, &want.width, &want.height, &want.framerate, &want.encoder, &want.preset, &want.tuning)
+            && is_bitrate_alike
     }
+}
+
+/// Whether FFmpeg changes the bitrate of an open encoder of this kind.
+const fn takes_another_bitrate(encoder: Encoder) -> bool {
+    matches!(encoder, Encoder::X264 | Encoder::Nvenc)
 }
 
 /// The sound all rungs share.
@@ -194,7 +204,7 @@ impl Ladder {
     /// Orders for the declared `rungs` (any order; positions decide). A rung that is left out keeps its say in the sound,
     /// so that leaving it out does not interrupt that.
     pub fn orders(&mut self, rungs: &BTreeMap<String, Rung>, terms: Terms<'_>) -> Orders {
-        let Terms { latency, shed } = terms;
+        let Terms { latency, encoder, shed } = terms;
         let mut ordered: Vec<&Rung> = rungs.values().collect();
         ordered.sort_by_key(|rung| (rung.position, &rung.name));
         let mut encoders = Vec::new();
@@ -211,6 +221,7 @@ impl Ladder {
                         height: *height,
                         framerate: *framerate,
                         video_bitrate_kbps: *video_bitrate_kbps,
+                        encoder,
                         preset: *preset,
                         tuning: latency.tuning(),
                     };
@@ -262,7 +273,7 @@ mod tests {
     }
 
     fn level(level: u8) -> Terms<'static> {
-        Terms { latency: LatencyLevel::new(level), shed: &[] }
+        Terms { latency: LatencyLevel::new(level), encoder: Encoder::X264, shed: &[] }
     }
 
     fn source(position: u16) -> (String, Rung) {
@@ -312,6 +323,19 @@ mod tests {
         let after = ladder.orders(&rungs, level(2));
         assert_eq!(after.encoders[1], before.encoders[1]);
         assert!(after.encoders[0].id != before.encoders[0].id && after.encoders[0].rung == "hd");
+    }
+
+    #[test]
+    fn another_kind_of_encoder_is_a_new_one_and_most_hardware_needs_a_new_one_for_a_bitrate() {
+        let mut ladder = Ladder::default();
+        let rungs = |kbps| BTreeMap::from([rung("hd", 0, kbps)]);
+        let mut last = ladder.orders(&rungs(2000), level(2)).encoders[0].id;
+        for (encoder, is_kept) in [(Encoder::Vaapi, false), (Encoder::Nvenc, true), (Encoder::Qsv, false)] {
+            let first = ladder.orders(&rungs(2000), Terms { encoder, ..level(2) }).encoders[0].id;
+            assert_ne!(first, last, "{encoder:?}");
+            last = ladder.orders(&rungs(1000), Terms { encoder, ..level(2) }).encoders[0].id;
+            assert_eq!(first == last, is_kept, "{encoder:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod edges;
 mod memory;
 mod orders;
 mod overload;
+mod probe;
 mod show;
 mod sound;
 mod stills;
@@ -28,6 +29,7 @@ use nixcast_core::lifecycle::{Aftermath, Departure, Entry};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_core::rtmp::Metadata;
 use nixcast_media::protocol::FromWorker;
+use nixcast_schema::Encoder;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::counts;
@@ -37,6 +39,7 @@ use crate::tasks;
 use crate::web::view::BroadcastView;
 use edges::Edges;
 use memory::Keeper;
+use probe::Hardware;
 use show::Show;
 pub(crate) use stills::Stills;
 
@@ -152,6 +155,11 @@ enum Input {
         epoch: u64,
         how: String,
     },
+    /// The trial of a hardware encoder is over.
+    Probed {
+        encoder: Encoder,
+        result: Result<(), String>,
+    },
     /// Settings were replaced; answered once they are taken up.
     Settle(oneshot::Sender<()>),
     /// The engine is about to end; answered once what has to outlive it is written.
@@ -245,6 +253,7 @@ pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
         worker_program,
         keeper,
         kept: None,
+        hardware: Hardware::default(),
         show: None,
         ended_at: None,
     };
@@ -275,6 +284,7 @@ struct Channel {
     keeper: Option<Keeper>,
     /// When the keeper was told last, and whether the broadcast waited for its publisher then.
     kept: Option<(Instant, bool)>,
+    hardware: Hardware,
     show: Option<Show>,
     /// When the last broadcast ended, as long as its segments are kept.
     ended_at: Option<Instant>,
@@ -306,7 +316,11 @@ impl Channel {
     }
 
     fn spawner(&self) -> worker::Spawner {
-        worker::Spawner { program: self.worker_program.clone(), inbox: self.inbox.clone() }
+        worker::Spawner {
+            program: self.worker_program.clone(),
+            inbox: self.inbox.clone(),
+            encoder: self.hardware.in_use(),
+        }
     }
 
     fn take(&mut self, message: Input) {
@@ -327,6 +341,11 @@ impl Channel {
                 if let Some(show) = &mut self.show {
                     show.lose_worker(epoch, &how, &self.stage);
                 }
+            }
+            Input::Probed { encoder, result } => {
+                self.hardware.take(encoder, result);
+                self.use_encoder();
+                self.publish_facts();
             }
             Input::Settle(done) => {
                 self.take_settings();
@@ -392,6 +411,9 @@ impl Channel {
             }
             _ => {
                 self.end("another stream key begins a broadcast");
+                if self.hardware.try_again() {
+                    self.hardware.start_trial(self.worker_program.clone(), self.inbox.clone());
+                }
                 self.ended_at = None;
                 self.show = Some(Show::begin(publisher, by, declared, self.spawner(), &self.stage));
             }
@@ -417,8 +439,18 @@ impl Channel {
         let declared: Arc<Declared> = Arc::clone(&self.declared.borrow_and_update());
         self.check_key(&declared);
         self.check_wait(&declared);
+        if self.hardware.declare(declared.encoder.unwrap_or_default()) {
+            self.hardware.start_trial(self.worker_program.clone(), self.inbox.clone());
+        }
+        self.use_encoder();
         if let Some(show) = &mut self.show {
             show.take_settings(&declared, &self.stage);
+        }
+    }
+
+    fn use_encoder(&mut self) {
+        if let Some(show) = &mut self.show {
+            show.use_encoder(self.hardware.in_use(), &self.stage);
         }
     }
 
@@ -462,7 +494,9 @@ impl Channel {
             let waiting = self.inbox.upgrade().map_or((0, INBOX), |inbox| (INBOX - inbox.capacity(), INBOX));
             show.measure(waiting, &self.stage);
         }
-        let facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
+        let mut facts = self.show.as_ref().map_or_else(ChannelFacts::default, |show| show.facts(&self.stage));
+        facts.conditions.extend(self.hardware.condition());
+        facts.pending.extend(self.hardware.is_trying().then_some(ObjectId::Encoder));
         self.facts.send_replace(facts);
         self.remember();
     }

@@ -19,4 +19,6 @@ pub mod sandbox;
 #[cfg(feature = "worker")]
 mod worker;
 #[cfg(feature = "worker")]
-pub use worker::{WorkerError, WorkerOptions, run_worker, run_worker_on_stdin, run_worker_with};
+pub use worker::{
+    Hardware, Unusable, WorkerError, WorkerOptions, probe, run_worker, run_worker_on_stdin, run_worker_with,
+};

@@ -61,9 +61,48 @@ pub struct EncoderSpec {
     /// Most frames per second; grid-point frames are never dropped.
     pub framerate: Option<u8>,
     pub video_bitrate_kbps: u32,
-    /// x264 preset name.
+    /// What encodes. A worker that was started for hardware can do x264 as well, but not the other way round.
+    pub encoder: VideoEncoder,
+    /// x264 preset name; hardware that knows presets takes the nearest of its own.
     pub preset: String,
     pub tuning: Tuning,
+}
+
+/// What encodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoEncoder {
+    #[default]
+    X264,
+    Vaapi,
+    Nvenc,
+    Qsv,
+    V4l2m2m,
+}
+
+impl VideoEncoder {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [Self::X264, Self::Vaapi, Self::Nvenc, Self::Qsv, Self::V4l2m2m];
+
+    /// The name it has on the worker's command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::X264 => "x264",
+            Self::Vaapi => "vaapi",
+            Self::Nvenc => "nvenc",
+            Self::Qsv => "qsv",
+            Self::V4l2m2m => "v4l2m2m",
+        }
+    }
+}
+
+impl std::str::FromStr for VideoEncoder {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|encoder| encoder.as_str() == name).ok_or_else(|| format!("no encoder {name}"))
+    }
 }
 
 /// How much delay an encoder may add for a better picture at the same bitrate. x264 holds back one picture for each

@@ -11,6 +11,7 @@ mod encoder;
 #[cfg(debug_assertions)]
 mod fault;
 mod ffi;
+mod hardware;
 mod ladder;
 mod output;
 mod pace;
@@ -29,8 +30,9 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::protocol::ProtocolError;
-use crate::sandbox::{self, Cell, Profile, SandboxError};
+use crate::protocol::{ProtocolError, VideoEncoder};
+use crate::sandbox::{self, Cell, SandboxError};
+pub use hardware::{Hardware, Unusable, probe};
 
 /// Why the worker ended although the engine did not ask for it.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,8 @@ pub enum WorkerError {
     Panicked { thread: String },
     #[error("could not read what the engine sent")]
     Protocol(#[source] ProtocolError),
+    #[error("the hardware encoder cannot be used")]
+    Hardware(#[source] Unusable),
     #[error("FFmpeg could not be set up")]
     Ffmpeg(#[source] ffmpeg_next::Error),
     #[error("could not share a decoded picture among the rungs")]
@@ -65,29 +69,34 @@ pub struct WorkerOptions {
     pub patience: Duration,
     /// The sandbox that the process has entered, to be told to the engine.
     pub cell: Option<Cell>,
+    /// What was opened before that; none: x264 alone.
+    pub hardware: Option<Hardware>,
 }
 
 impl Default for WorkerOptions {
     /// Half a second: below the shortest segment (1 s), so the other rungs' playlists never miss their time by it.
     fn default() -> Self {
-        Self { encoder_threads: None, patience: Duration::from_millis(500), cell: None }
+        Self { encoder_threads: None, patience: Duration::from_millis(500), cell: None, hardware: None }
     }
 }
 
-/// Locks the process in, for good, and serves the engine at the other end of standard input until it says `End` or is
+/// Opens what `encoder` needs, locks the process in, for good, and serves the engine at the other end of standard input until it says `End` or is
 /// gone. Called before the process has started a thread or opened a file, as it closes all but the standard three.
 ///
 /// # Errors
-/// Standard input is not a socket, the process has threads already, or as for [`run_worker`].
-pub fn run_worker_on_stdin() -> Result<(), WorkerError> {
+/// Standard input is not a socket, the hardware is not there, the process has threads already, or as for
+/// [`run_worker`].
+pub fn run_worker_on_stdin(encoder: VideoEncoder) -> Result<(), WorkerError> {
     if let Err(error) = sandbox::close_inherited() {
         tracing::debug!(%error, "descriptors that the engine did not mean to pass on stay open");
     }
     #[cfg(debug_assertions)]
     fault::arm();
     let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
-    let cell = sandbox::enter(Profile::Software).map_err(WorkerError::Sandbox)?;
-    run_worker_with(UnixStream::from(stdin), &WorkerOptions { cell: Some(cell), ..WorkerOptions::default() })
+    let hardware = Hardware::prepare(encoder)?;
+    let cell = sandbox::enter(hardware::profile(encoder)).map_err(WorkerError::Sandbox)?;
+    let options = WorkerOptions { cell: Some(cell), hardware: Some(hardware), ..WorkerOptions::default() };
+    run_worker_with(UnixStream::from(stdin), &options)
 }
 
 /// Serves the engine at the other end of `socket` until it says `End` or is gone.

@@ -54,11 +54,13 @@ impl Machine {
             let need: f64 = kept.iter().map(|rung| rung.work).sum();
             let speed = if kept.is_empty() { 1.0 } else { (power / need).min(1.0) };
             let rungs = kept.iter().map(|rung| {
-                let encoded = if speed < 1.0 { (30.0 * speed).floor() } else { 30.0 };
+                // Whole pictures only, and never one more than the machine can do.
+                let encoded = (0..30).rev().find(|count| f64::from(*count) <= 30.0 * speed).unwrap_or(0_u32);
+                let encoded = if speed < 1.0 { encoded } else { 30 };
                 RungLoad {
                     name: rung.name.clone(),
-                    encoded: encoded as u32,
-                    skipped: 30 - encoded as u32,
+                    encoded,
+                    skipped: 30 - encoded,
                     busy: Duration::from_secs_f64((need / power).min(1.0)),
                 }
             });

@@ -1,6 +1,7 @@
 //! One live broadcast: the publisher's session, the ladder's tracks, the worker, the presentation.
 
 mod encoding;
+mod exchange;
 mod gauge;
 mod life;
 mod load;
@@ -25,7 +26,7 @@ use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_core::supervision::{Newest, Supervision};
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
-use nixcast_schema::Overload;
+use nixcast_schema::{Encoder, Overload};
 use tokio::sync::oneshot;
 
 use super::sound::Sound;
@@ -88,6 +89,10 @@ pub(super) struct Show {
     unconfined: Vec<String>,
     watch: LoadWatch,
     gauge: Gauge,
+    /// A worker that another kind of encoder has taken the place of, asked to give what it still has, and since when.
+    retired: Option<(Worker, Instant)>,
+    /// The hardware that has failed in this broadcast, and how.
+    failed_hardware: Option<(Encoder, String)>,
 }
 
 /// What is declared of the picture.
@@ -176,7 +181,8 @@ impl Show {
     fn new(past: Past, publisher: Publisher, declared: &Declared, spawner: Spawner) -> Self {
         let Past { id, life, started_at_ms, end_90k, mut ladder } = past;
         let wishes = Wishes::of(declared);
-        let orders = ladder.orders(&wishes.ladder, Terms { latency: wishes.latency, shed: &[] });
+        let terms = Terms { latency: wishes.latency, encoder: spawner.encoder, shed: &[] };
+        let orders = ladder.orders(&wishes.ladder, terms);
         Self {
             id,
             life,
@@ -208,6 +214,8 @@ impl Show {
             unconfined: Vec::new(),
             watch: LoadWatch::new(Instant::now()),
             gauge: Gauge::new(),
+            retired: None,
+            failed_hardware: None,
         }
     }
 
@@ -289,6 +297,9 @@ impl Show {
         }
         self.publish(made, stage);
         self.forget_finished(stage);
+        if unit.is_sync {
+            self.exchange_if_due(stage);
+        }
         let is_encoding = self.is_encoding();
         if let Some(worker) = &mut self.worker {
             let AccessUnit { dts, pts, is_sync, data } = unit;
@@ -358,7 +369,8 @@ impl Show {
     }
 
     fn next_orders(&mut self) -> Orders {
-        let terms = Terms { latency: self.wishes.latency, shed: &self.left_out() };
+        let encoder = self.worker.as_ref().map_or(self.spawner.encoder, |worker| worker.encoder);
+        let terms = Terms { latency: self.wishes.latency, encoder, shed: &self.left_out() };
         self.ladder.orders(&self.wishes.ladder, terms)
     }
 
@@ -416,6 +428,7 @@ impl Show {
         self.give_up_leaving(stage);
         self.supervise(stage);
         self.watch_silence(stage);
+        self.give_up_retired(stage);
         let expired = stage.with(|presentation| presentation.expired(unix_millis())).unwrap_or_default();
         stage.store.free(&expired);
     }

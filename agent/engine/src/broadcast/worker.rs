@@ -12,6 +12,7 @@ use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::supervision::Liveness;
 use nixcast_media::allowance;
 use nixcast_media::protocol::{FrameReader, FromWorker, ToWorker, WorkerControl};
+use nixcast_schema::Encoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,6 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Input;
+use super::orders::video_encoder;
 use crate::counts;
 use crate::tasks::{self, chain};
 
@@ -50,6 +52,8 @@ pub(super) struct Spawner {
     /// The nixcast binary, run as `nixcast transcode`.
     pub(super) program: PathBuf,
     pub(super) inbox: mpsc::WeakSender<Input>,
+    /// What the next worker is started for.
+    pub(super) encoder: Encoder,
 }
 
 /// A running worker. Dropping it closes its socket, which ends it: at once, or after [`END_DEADLINE`] by force.
@@ -57,6 +61,8 @@ pub(super) struct Spawner {
 pub(super) struct Worker {
     pub(super) epoch: u64,
     pub(super) pid: u32,
+    /// What it was started for.
+    pub(super) encoder: Encoder,
     queue: mpsc::Sender<ToWorker>,
     /// Set from the first dropped video unit to the next one decoding can start at.
     is_skipping: bool,
@@ -76,7 +82,7 @@ impl Spawner {
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
         let mut command = Command::new(&self.program);
-        command.arg("transcode").env_clear();
+        command.args(["transcode", "--encoder", video_encoder(self.encoder).as_str()]).env_clear();
         #[cfg(debug_assertions)]
         if let Some(file) = std::env::var_os(nixcast_media::FAULT_VARIABLE) {
             command.env(nixcast_media::FAULT_VARIABLE, file);
@@ -97,6 +103,7 @@ impl Spawner {
         let mut worker = Worker {
             epoch,
             pid,
+            encoder: self.encoder,
             queue,
             is_skipping: true,
             dropped_units: 0,

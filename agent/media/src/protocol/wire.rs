@@ -142,7 +142,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::{
-        AudioSpec, EncoderProgress, EncoderSpec, FrameReader, Progress, Tuning, WorkerControl, WorkerReport,
+        AudioSpec, EncoderProgress, EncoderSpec, FrameReader, Progress, Tuning, VideoEncoder, WorkerControl,
+        WorkerReport,
     };
     use super::*;
 
@@ -158,6 +159,7 @@ mod tests {
             height: Some(720),
             framerate: Some(30),
             video_bitrate_kbps: 2500,
+            encoder: VideoEncoder::Vaapi,
             preset: "veryfast".to_owned(),
             tuning: Tuning { look_ahead: Some(3), b_frames: Some(0), frame_threads: None },
         };

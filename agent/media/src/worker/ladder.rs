@@ -159,11 +159,12 @@ enum Change {
 
 /// Taken apart, so that a new field of the spec does not compile until someone has chosen what its change means.
 fn change(have: &EncoderSpec, want: &EncoderSpec) -> Change {
-    let EncoderSpec { id, name, width, height, framerate, video_bitrate_kbps, preset, tuning } = want;
+    let EncoderSpec { id, name, width, height, framerate, video_bitrate_kbps, encoder, preset, tuning } = want;
     let is_same_encoder = *id == have.id
         && *name == have.name
         && (*width, *height) == (have.width, have.height)
         && *framerate == have.framerate
+        && *encoder == have.encoder
         && *preset == have.preset
         && *tuning == have.tuning;
     match (is_same_encoder, *video_bitrate_kbps == have.video_bitrate_kbps) {

@@ -12,6 +12,7 @@ use crate::protocol::{EncoderProgress, EncoderSpec, FromWorker, MediaUnit, Worke
 
 use super::cadence::Cadence;
 use super::encoder::{EncodeError, PictureEncoder};
+use super::ffi::Device;
 use super::output::{EngineGone, Output};
 use super::progress::RungCounts;
 use super::queue::{self, Receiver, Refused, Sender};
@@ -38,6 +39,8 @@ pub(super) struct Surroundings {
     pub(super) is_abandoned: Arc<AtomicBool>,
     /// x264 threads; 0 lets x264 choose.
     pub(super) encoder_threads: usize,
+    /// For an encoder that needs one.
+    pub(super) device: Option<Arc<Device>>,
 }
 
 struct Job {
@@ -211,27 +214,35 @@ impl Encoding {
     fn encode_all(&self, jobs: &Receiver<Job>) -> Result<(), Stop> {
         let Some(first) = jobs.recv() else { return Ok(()) };
         let mut encoder = self.open(&first.picture)?;
-        self.encode(&mut encoder, first)?;
+        let mut is_announced = self.announce(&encoder)?;
+        self.encode(&mut encoder, first, &mut is_announced)?;
         while let Some(job) = jobs.recv() {
-            self.encode(&mut encoder, job)?;
+            self.encode(&mut encoder, job, &mut is_announced)?;
         }
         self.check_reader()?;
         encoder.finish()?;
-        self.send_encoded(&mut encoder)
+        self.send_encoded(&mut encoder, &mut is_announced)
     }
 
     fn open(&self, first: &frame::Video) -> Result<PictureEncoder, Stop> {
-        let encoder = PictureEncoder::open(&self.spec, first, self.frame_rate, self.surroundings.encoder_threads)?;
-        let size = encoder.size();
-        let side = |pixels| u16::try_from(pixels).expect("rung_size returns sides that fit into a u16");
-        let (width, height) = (side(size.width), side(size.height));
-        let avcc_hex = hex::encode(&encoder.record()?);
+        let Surroundings { encoder_threads, device, .. } = &self.surroundings;
+        let encoder = PictureEncoder::open(&self.spec, first, self.frame_rate, *encoder_threads, device.as_ref())?;
+        let super::size::Size { width, height } = encoder.size();
         tracing::info!(rung = self.spec.name, width, height, kbps = self.spec.video_bitrate_kbps, "rung starts");
-        self.surroundings.output.report(WorkerReport::VideoStarted { id: self.spec.id, avcc_hex, width, height })?;
         Ok(encoder)
     }
 
-    fn encode(&self, encoder: &mut PictureEncoder, job: Job) -> Result<(), Stop> {
+    /// Tells the engine what comes, if that is known.
+    fn announce(&self, encoder: &PictureEncoder) -> Result<bool, Stop> {
+        let Some(record) = encoder.record() else { return Ok(false) };
+        let side = |pixels| u16::try_from(pixels).expect("rung_size returns sides that fit into a u16");
+        let (width, height) = (side(encoder.size().width), side(encoder.size().height));
+        let started = WorkerReport::VideoStarted { id: self.spec.id, avcc_hex: hex::encode(record), width, height };
+        self.surroundings.output.report(started)?;
+        Ok(true)
+    }
+
+    fn encode(&self, encoder: &mut PictureEncoder, job: Job, is_announced: &mut bool) -> Result<(), Stop> {
         self.check_reader()?;
         if let Some(kbps) = job.bitrate {
             encoder.set_bitrate(kbps);
@@ -239,11 +250,14 @@ impl Encoding {
         }
         self.counts.busy(|| encoder.push(job.picture, job.is_grid))?;
         self.counts.encoded();
-        self.send_encoded(encoder)
+        self.send_encoded(encoder, is_announced)
     }
 
-    fn send_encoded(&self, encoder: &mut PictureEncoder) -> Result<(), Stop> {
+    fn send_encoded(&self, encoder: &mut PictureEncoder, is_announced: &mut bool) -> Result<(), Stop> {
         while let Some(encoded) = self.counts.busy(|| encoder.next_encoded())? {
+            if !*is_announced {
+                *is_announced = self.announce(encoder)?;
+            }
             let super::encoder::Encoded { is_sync, dts, pts, data } = encoded;
             let unit = MediaUnit { track: self.spec.id, is_sync, dts, pts, data };
             self.surroundings.output.send(FromWorker::Video(unit))?;

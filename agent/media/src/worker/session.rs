@@ -15,6 +15,7 @@ use crate::sandbox::Cell;
 use super::corrupt::Corruption;
 #[cfg(debug_assertions)]
 use super::fault;
+use super::hardware::Hardware;
 use super::ladder::{Declared, Dispatched, Ladder};
 use super::output::{EngineGone, Output};
 use super::picture::PictureDecoder;
@@ -91,7 +92,8 @@ impl Session {
         let sound = Sound::start(output.clone(), Arc::clone(&is_abandoned), options.patience)?;
         let encoder_threads = options.encoder_threads.unwrap_or(0);
         let stills = Stills::new(output.clone(), Arc::clone(&is_abandoned));
-        let surroundings = Surroundings { output: output.clone(), is_abandoned, encoder_threads };
+        let device = options.hardware.as_ref().and_then(Hardware::device);
+        let surroundings = Surroundings { output: output.clone(), is_abandoned, encoder_threads, device };
         let ladder = Ladder::new(surroundings, options.patience, Instant::now());
         let corruption = Corruption::of("video");
         Ok(Self {

@@ -48,7 +48,7 @@ pub(crate) fn work(task: &str) -> ExitCode {
                 std::hint::spin_loop();
             }
         }
-        "worker" => nixcast_media::run_worker_on_stdin().unwrap(),
+        "worker" => nixcast_media::run_worker_on_stdin(nixcast_media::protocol::VideoEncoder::X264).unwrap(),
         _ => panic!("{task}?"),
     }
     ExitCode::SUCCESS

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use nixcast_media::protocol::{
-    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, Still, ToWorker, Tuning, WorkerControl, WorkerReport,
+    AudioSpec, EncoderSpec, FrameReader, FromWorker, MediaUnit, Still, ToWorker, Tuning, VideoEncoder, WorkerControl,
+    WorkerReport,
 };
 use nixcast_media::{WorkerError, WorkerOptions, hex, run_worker_with};
 
 /// Reproducible, and never short of time, however busy the machine.
 pub(crate) fn exact() -> WorkerOptions {
-    WorkerOptions { encoder_threads: Some(1), patience: Duration::from_secs(3600), cell: None }
+    WorkerOptions { encoder_threads: Some(1), patience: Duration::from_secs(3600), ..WorkerOptions::default() }
 }
 
 /// The preset's own look-ahead and B-pictures.
@@ -30,6 +31,7 @@ pub(crate) fn spec(id: u32, height: u16, kbps: u32) -> EncoderSpec {
         height: Some(height),
         framerate: None,
         video_bitrate_kbps: kbps,
+        encoder: VideoEncoder::X264,
         preset: "ultrafast".to_owned(),
         tuning: BEST,
     }

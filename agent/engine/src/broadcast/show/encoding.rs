@@ -6,6 +6,7 @@ use nixcast_core::ids::EncoderId;
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
 use nixcast_media::hex;
 use nixcast_media::protocol::{FromWorker, MediaUnit, WorkerControl, WorkerReport};
+use nixcast_schema::Encoder;
 
 use super::{Awaiting, Show};
 use crate::broadcast::Stage;
@@ -69,8 +70,8 @@ impl Show {
     }
 
     pub(in crate::broadcast) fn take_worker(&mut self, epoch: u64, frame: FromWorker, stage: &Stage) {
-        let known = self.worker.as_ref().into_iter().chain(self.leaving.as_ref().map(|(worker, _)| worker));
-        if known.into_iter().all(|worker| worker.epoch != epoch) {
+        let before = self.leaving.iter().chain(&self.retired).map(|(worker, _)| worker);
+        if self.worker.iter().chain(before).all(|worker| worker.epoch != epoch) {
             return;
         }
         if let Some(worker) = self.worker.as_mut().filter(|worker| worker.epoch == epoch) {
@@ -156,6 +157,10 @@ impl Show {
     pub(super) fn encoder_failed(&mut self, id: EncoderId, message: String) {
         let Some(order) = self.orders.encoders.iter().find(|order| order.id == id) else { return };
         tracing::error!(rung = order.rung, message, "a rung cannot be encoded");
+        if order.encoder != Encoder::X264 {
+            self.distrust_hardware(&message);
+            return;
+        }
         self.failures.insert(id, (order.rung.clone(), message));
         self.pending.retain(|_, awaiting| *awaiting != Awaiting::Feed(Feed::Encoder(id)));
     }

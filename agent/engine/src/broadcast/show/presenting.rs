@@ -196,6 +196,7 @@ impl Show {
         }
         conditions.extend(self.load_conditions());
         conditions.extend(self.health_conditions());
+        conditions.extend(self.hardware_condition());
         conditions
     }
 }

@@ -15,6 +15,7 @@ impl Show {
     /// go on.
     pub(in crate::broadcast) fn lose_worker(&mut self, epoch: u64, how: &str, stage: &Stage) {
         self.let_go(epoch, stage);
+        self.let_retired_go(epoch, stage);
         let Some(worker) = self.worker.take_if(|worker| worker.epoch == epoch) else { return };
         self.dropped_units += worker.dropped_units;
         worker.kill();
@@ -32,6 +33,9 @@ impl Show {
         tracing::warn!(session = %self.publisher.session, how, deaths, "transcoder worker lost");
         for degraded in self.supervision.degraded() {
             tracing::warn!(rung = degraded.rung, lasts = ?degraded.lasts, "rung left out");
+        }
+        if self.is_dying_of_hardware() {
+            self.distrust_hardware(how);
         }
         self.failures.clear();
         self.ladder.forget_encoders();
