@@ -365,6 +365,8 @@ fn a_broadcast_survives_the_engine_that_served_it() {
 
     let engine = server.observe().engine_pid;
     process::send(engine, Signal::TERM);
+    // A publisher that can still say that it stops would end the broadcast.
+    wait::until("the engine's end", Duration::from_secs(20), || (!process::is_alive(engine)).then_some(()));
     drop(publisher);
     let publisher = go_on_after_restart(&server, &watcher, engine);
     assert_eq!(broadcast_id(&server, &publisher), id);
