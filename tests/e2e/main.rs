@@ -9,6 +9,7 @@ mod behind_proxy;
 mod effects;
 mod encoders;
 mod examples;
+mod facts;
 mod hot_ladder;
 mod ingest;
 mod isolation;

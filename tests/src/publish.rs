@@ -68,6 +68,13 @@ impl Publisher {
         Self::start("the copying ffmpeg", ffmpeg.args(["-c", "copy", "-f", "flv", &target.url()]))
     }
 
+    /// Sends the pictures of a clip as they are, and no sound.
+    pub fn copy_video(target: &Target, clip: &Clip) -> Self {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(["-re", "-stream_loop", "-1", "-i"]).arg(clip.file()).args(["-an", "-c", "copy"]);
+        Self::start("the copying ffmpeg", ffmpeg.args(["-f", "flv", &target.url()]))
+    }
+
     /// Encodes while it sends, as a person with ffmpeg would.
     pub fn encode(target: &Target, source: &Clip) -> Self {
         let mut ffmpeg = ffmpeg();
@@ -94,6 +101,11 @@ impl Publisher {
     /// Stops it in its tracks: the connection stands, and nothing comes over it.
     pub fn freeze(&self) {
         process::send(self.process.id(), Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        process::send(self.process.id(), Signal::CONT);
     }
 
     pub fn is_running(&self) -> bool {

@@ -19,7 +19,8 @@ pub(super) fn lines(facts: &BroadcastFacts, colour: Colour) -> Vec<String> {
     }
     let style = match facts.health.level {
         Level::Good => "32",
-        Level::Fair | Level::Bad => "33",
+        Level::Fair => "33",
+        Level::Bad => "31",
     };
     lines.push(format!("  health     {}", colour.paint(style, facts.health.in_a_word())));
     lines.extend(facts.health.findings.iter().map(|finding| format!("    {}", finding.sentence)));
