@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FLV_HEADER = 9, TAG_HEADER = 11, TAG_TRAILER = 4, LARGEST_TAG = 1 << 24 };
+enum { FLV_HEADER = 9, TAG_HEADER = 11, TAG_TRAILER = 4, LARGEST_TAG = 1 << 24, LONGEST_PAUSE = 5000 };
 enum { ASKED_TO_END = 0, USAGE = 1, NOT_LET_IN = 2, ENDED_BY_SERVER = 3 };
 
 static volatile sig_atomic_t asked_to_end;
@@ -56,8 +56,21 @@ static uint32_t big_endian_24(const unsigned char *at)
     return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
 }
 
+/* When a tag is due. A longer step than LONGEST_PAUSE, or one back, is the clock of the file and no pause. */
+static int64_t due_at(int64_t *due, uint32_t *last, uint32_t stamp)
+{
+    int32_t step = (int32_t)(stamp - *last);
+    if (step > LONGEST_PAUSE || step < -LONGEST_PAUSE) {
+        *last = stamp;
+    } else if (step > 0) {
+        *due += step;
+        *last = stamp;
+    }
+    return *due;
+}
+
 /* Sends the file once; `base` is the time stamp of its beginning and is moved to its end. */
-static int send_file(RTMP *rtmp, const char *path, char *tag, int64_t started, uint32_t *base)
+static int send_file(RTMP *rtmp, const char *path, char *tag, int64_t *due, uint32_t *last, uint32_t *base)
 {
     FILE *file = fopen(path, "rb");
     uint32_t stamp = *base;
@@ -73,7 +86,7 @@ static int send_file(RTMP *rtmp, const char *path, char *tag, int64_t started, u
         if (head[0] == RTMP_PACKET_TYPE_INFO && *base > 0)
             continue;
         head[4] = stamp >> 16, head[5] = stamp >> 8, head[6] = stamp, head[7] = stamp >> 24;
-        if (!listen_until(rtmp, started + stamp) || RTMP_Write(rtmp, tag, TAG_HEADER + size + TAG_TRAILER) <= 0) {
+        if (!listen_until(rtmp, due_at(due, last, stamp)) || RTMP_Write(rtmp, tag, TAG_HEADER + size + TAG_TRAILER) <= 0) {
             fclose(file);
             return 0;
         }
@@ -106,9 +119,10 @@ int main(int count, char **words)
     fprintf(stderr, "publishing\n");
 
     uint32_t base = 0;
-    int64_t started = now_ms();
+    uint32_t last = 0;
+    int64_t due = now_ms();
     while (!asked_to_end) {
-        if (!send_file(rtmp, words[2], tag, started, &base)) {
+        if (!send_file(rtmp, words[2], tag, &due, &last, &base)) {
             fprintf(stderr, "ended by the server\n");
             return ENDED_BY_SERVER;
         }

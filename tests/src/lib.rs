@@ -8,10 +8,12 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a harness that cannot go on says so by panicking")]
 
 pub mod agent;
+pub mod beat;
 pub mod certificate;
 pub mod changes;
 pub mod clip;
 pub mod connection;
+pub mod flv;
 pub mod generate;
 pub mod http;
 pub mod leaves;

@@ -27,6 +27,8 @@ pub enum Mode {
     SimpleDefault,
     /// Advanced output with a keyframe every two seconds.
     Advanced,
+    /// Advanced output with OBS's own keyframe interval, "0 = auto".
+    AdvancedAuto,
 }
 
 /// An OBS that streams until it is dropped.
@@ -124,8 +126,9 @@ fn write_home(home: &Path, target: &Target, mode: Mode) {
     put(&root.join("global.ini"), global_ini());
     put(&profile.join("basic.ini"), profile_ini(mode));
     put(&profile.join("service.json"), service(target).to_string());
-    if mode == Mode::Advanced {
-        put(&profile.join("streamEncoder.json"), encoder().to_string());
+    if mode != Mode::SimpleDefault {
+        let keyint_sec = if mode == Mode::AdvancedAuto { 0 } else { 2 };
+        put(&profile.join("streamEncoder.json"), encoder(keyint_sec).to_string());
     }
     put(&scenes.join(format!("{NAME}.json")), scene_collection().to_string());
 }
@@ -146,7 +149,9 @@ fn global_ini() -> String {
 fn profile_ini(mode: Mode) -> String {
     let output = match mode {
         Mode::SimpleDefault => "Mode=Simple\n",
-        Mode::Advanced => "Mode=Advanced\n[AdvOut]\nEncoder=obs_x264\nApplyServiceSettings=false\nTrackIndex=1\n",
+        Mode::Advanced | Mode::AdvancedAuto => {
+            "Mode=Advanced\n[AdvOut]\nEncoder=obs_x264\nApplyServiceSettings=false\nTrackIndex=1\n"
+        }
     };
     format!(
         "[General]\nName={NAME}\n\
@@ -163,8 +168,8 @@ fn service(target: &Target) -> Value {
     })
 }
 
-fn encoder() -> Value {
-    json!({ "rate_control": "CBR", "bitrate": 800, "keyint_sec": 2, "preset": "veryfast", "profile": "main" })
+fn encoder(keyint_sec: u32) -> Value {
+    json!({ "rate_control": "CBR", "bitrate": 800, "keyint_sec": keyint_sec, "preset": "veryfast", "profile": "main" })
 }
 
 /// One scene with one source: a test picture and a tone that OBS's own FFmpeg makes.

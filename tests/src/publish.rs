@@ -45,6 +45,12 @@ impl Publisher {
         Self::start("the copying ffmpeg", ffmpeg.args(["-f", "flv", &target.url()]))
     }
 
+    /// Sends the tags of a file as they are, time stamps and all, through librtmp.
+    pub fn librtmp_file(target: &Target, file: &Path) -> Self {
+        let mut command = Command::new(librtmp_publisher());
+        Self::start("the librtmp publisher", command.arg(target.url()).arg(file))
+    }
+
     /// As [`Self::copy`], with TLS to `port`, trusting nobody but `authority`.
     pub fn copy_with_tls(target: &Target, port: u16, authority: &Path, clip: &Clip) -> Self {
         let mut ffmpeg = ffmpeg();

@@ -10,7 +10,7 @@ mod bits;
 mod error;
 mod sps;
 
-pub use aac::{AudioTag, read_audio};
+pub use aac::{AudioTag, read_audio, silent_frame};
 pub use avc::{Picture, VideoTag, VideoTrack};
 pub use error::{FlvError, Medium};
 pub(crate) use sps::picture_samples;

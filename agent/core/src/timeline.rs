@@ -13,6 +13,10 @@ const JUMP_BACK_MS: i64 = 1_000;
 /// Audio runs on sample by sample until the publisher's time is this far off, milliseconds. Millisecond rounding
 /// makes 1, encoders that stamp in batches up to 43 (two frames).
 const AUDIO_DRIFT_MS: i64 = 60;
+/// How far sound may stay behind the picture before it counts as missing, milliseconds: more than encoders interleave.
+const SILENT_AFTER_MS: i64 = 3_000;
+/// Sound that comes this much too late for what was made up is not missing but slow, milliseconds.
+const SLOW_MS: i64 = 1_000;
 /// Samples in one AAC frame (ISO/IEC 14496-3, frameLengthFlag 0).
 pub const SAMPLES_PER_FRAME: i64 = 1024;
 /// Frame duration while only one picture has been seen, and the longest believed, milliseconds.
@@ -38,6 +42,16 @@ pub struct Timeline {
     /// Where the next audio frame goes if the publisher's time agrees, samples.
     next_sample: Option<i64>,
     is_catching_up: bool,
+    filling: Filling,
+}
+
+/// Whether frames of silence stand in for sound that does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filling {
+    Idle,
+    Running,
+    /// The publisher's sound comes, only later than its pictures: nothing is made up for any more.
+    Never,
 }
 
 impl Default for Timeline {
@@ -67,6 +81,7 @@ impl Timeline {
             audio_rate: i64::from(DEFAULT_AUDIO_RATE),
             next_sample: None,
             is_catching_up: false,
+            filling: Filling::Idle,
         }
     }
 
@@ -108,6 +123,10 @@ impl Timeline {
         let wanted = earliest + line * self.audio_rate / 1000;
         let next = self.next_sample.unwrap_or(earliest);
         let tolerated = AUDIO_DRIFT_MS * self.audio_rate / 1000;
+        if self.filling == Filling::Running {
+            let is_slow = wanted < next - SLOW_MS * self.audio_rate / 1000;
+            self.filling = if is_slow { Filling::Never } else { Filling::Idle };
+        }
         let is_early = wanted < next - if self.is_catching_up { SAMPLES_PER_FRAME / 2 } else { tolerated };
         let is_before_start = self.next_sample.is_none() && wanted < earliest;
         if is_early || is_before_start {
@@ -125,6 +144,26 @@ impl Timeline {
     #[must_use]
     pub fn jumps(&self) -> u64 {
         self.clock.jumps
+    }
+
+    /// Decoding time of a frame of silence, in samples, where the sound has stayed three seconds behind the picture:
+    /// players would wait for it, and the picture with them. To be asked after each picture until it gives none.
+    pub fn missing_audio(&mut self) -> Option<i64> {
+        let picture = rescale_up(self.last_dts?, self.audio_rate, i64::from(VIDEO_TIMESCALE));
+        let start = rescale_up(self.start, self.audio_rate, i64::from(VIDEO_TIMESCALE));
+        let next = self.next_sample.unwrap_or(start);
+        let allowed_ms = match self.filling {
+            Filling::Idle => SILENT_AFTER_MS,
+            // Up to the picture: sound that comes back meets it there, and has lost what it is behind.
+            Filling::Running => 0,
+            Filling::Never => return None,
+        };
+        if picture - next < allowed_ms * self.audio_rate / 1000 {
+            return None;
+        }
+        self.filling = Filling::Running;
+        self.next_sample = Some(next + SAMPLES_PER_FRAME);
+        Some(next)
     }
 
     /// End of what has been placed so far, 90 kHz.

@@ -274,7 +274,11 @@ impl<S: Wire> Connection<S> {
             Event::Metadata(_) => Ok(()),
             Event::Video { timestamp_ms, payload } => {
                 let media = self.media.video(timestamp_ms, &payload)?;
-                self.pass_on(media).await
+                self.pass_on(media).await?;
+                while let Some(silence) = self.media.missing_sound() {
+                    self.channel.media(self.id, silence).await?;
+                }
+                Ok(())
             }
             Event::Audio { timestamp_ms, payload } => {
                 let media = self.media.audio(timestamp_ms, &payload)?;

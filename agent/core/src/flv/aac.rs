@@ -145,3 +145,19 @@ fn enhanced_codec(payload: &[u8]) -> &'static str {
         _ => "Enhanced RTMP",
     }
 }
+
+/// One frame of silence for this many channels, AAC-LC at any rate; none for layouts that encoders do not send.
+///
+/// The bytes are those that players put into holes: `AAC.getSilentFrame` of hls.js 1.5 and before.
+#[must_use]
+pub fn silent_frame(channels: u8) -> Option<Bytes> {
+    Some(Bytes::from_static(match channels {
+        1 => &[0x00, 0xc8, 0x00, 0x80, 0x23, 0x80],
+        2 => &[0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80],
+        6 => &[
+            0x00, 0xc8, 0x00, 0x80, 0x20, 0x84, 0x01, 0x26, 0x40, 0x08, 0x64, 0x00, 0x82, 0x30, 0x04, 0x99, 0x00, 0x21,
+            0x90, 0x02, 0x00, 0xb2, 0x00, 0x20, 0x08, 0xe0,
+        ],
+        _ => return None,
+    }))
+}

@@ -192,3 +192,51 @@ proptest! {
         }
     }
 }
+
+/// Pictures every 40 ms up to `end_ms`, with sound where `has_sound` says so and as late as `lag_ms` says; gives the times of all
+/// frames of sound and how many of them are silence.
+fn with_missing_sound(end_ms: u32, lag_ms: impl Fn(u32) -> u32, has_sound: impl Fn(u32) -> bool) -> (Vec<i64>, usize) {
+    let mut timeline = Timeline::new();
+    let (mut placed, mut silent, mut frame) = (Vec::new(), 0, 0u32);
+    for time in (0..end_ms).step_by(40) {
+        timeline.video(time, 0);
+        while let Some(dts) = timeline.missing_audio() {
+            placed.push(dts);
+            silent += 1;
+        }
+        while frame * 64 / 3 + lag_ms(frame * 64 / 3) <= time {
+            let stamped = frame * 64 / 3;
+            frame += 1;
+            placed.extend(Some(stamped).filter(|time| has_sound(*time)).and_then(|time| timeline.audio(time)));
+        }
+    }
+    (placed, silent)
+}
+
+#[test]
+fn sound_that_stays_away_is_made_up_for() {
+    for (what, from, to) in [("from the start", 0, 8_000), ("under way", 5_000, 12_000), ("for good", 5_000, 30_000)] {
+        let (placed, silent) = with_missing_sound(20_000, |_| 100, |time| !(from..to).contains(&time));
+        let steps: Vec<i64> = placed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(steps.iter().all(|step| (1024..=16 * 1024).contains(step)), "{what}: {steps:?}");
+        let wanted = usize::try_from((to.min(20_000) - from) * 3 / 64).unwrap();
+        assert!(silent.abs_diff(wanted) < 20, "{what}: {silent} frames of silence, {wanted} missing");
+    }
+}
+
+#[test]
+fn nothing_is_made_up_for_sound_that_is_there() {
+    for lag in [0, 500, 2_500] {
+        assert_eq!(with_missing_sound(20_000, |_| lag, |_| true).1, 0, "{lag}");
+    }
+    assert_eq!(with_missing_sound(20_000, |_| 100, |time| !(5_000..7_000).contains(&time)).1, 0, "a short pause");
+}
+
+#[test]
+fn sound_that_is_always_slow_is_not_taken_for_missing_for_ever() {
+    let held_up = |time| if time < 5_000 { 100 } else { 5_000 };
+    let (placed, silent) = with_missing_sound(40_000, held_up, |_| true);
+    assert!(silent < 300, "{silent}");
+    let end = placed.last().unwrap() / 48;
+    assert!((34_000..36_000).contains(&end), "real sound goes on: {end}");
+}

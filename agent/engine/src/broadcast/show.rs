@@ -14,7 +14,7 @@ use gauge::Gauge;
 use load::LoadWatch;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nixcast_core::admission::{Admitted, Refusal};
 use nixcast_core::control::{ObjectId, Rung};
@@ -35,6 +35,9 @@ use super::track::{Feed, RungTrack};
 use super::worker::{Spawner, Worker};
 use super::{FromPublisher, Pulse, Stage, moment_ms, unix_millis};
 use crate::declared::Declared;
+
+/// How long the sound waits for a first picture: encoders send both within a second of each other.
+const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The connection a broadcast lives on, or lived on last.
 pub(super) struct Publisher {
@@ -69,6 +72,7 @@ pub(super) struct Show {
     frame_rate: Option<f64>,
     tracks: BTreeMap<String, RungTrack>,
     sound: Sound,
+    picture: Expectation,
     spawner: Spawner,
     worker: Option<Worker>,
     /// The worker of a publisher that was lost, asked to give what it still has, and since when.
@@ -135,6 +139,24 @@ struct Past {
     ladder: Ladder,
 }
 
+/// Whether there is a picture to the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expectation {
+    /// None has come; the first sound came at that moment.
+    Due {
+        since: Option<Instant>,
+    },
+    /// It has not come for so long that the sound is offered alone, as the publisher sends it.
+    GivenUp,
+    Here,
+}
+
+impl Default for Expectation {
+    fn default() -> Self {
+        Self::Due { since: None }
+    }
+}
+
 /// What makes a pending change take hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaiting {
@@ -171,7 +193,7 @@ impl Show {
         let life = Lifecycle::begin(publisher.session, by, moment_ms());
         let past = Past { id, life, started_at_ms, end_90k: 0, ladder: Ladder::default() };
         let mut show = Self::new(past, publisher, declared, spawner);
-        show.sound.want(show.orders.audio);
+        show.order_sound();
         show.present_ladder(stage);
         // So that the worker is there when the first picture is.
         show.ensure_worker(stage);
@@ -199,6 +221,7 @@ impl Show {
             frame_rate: None,
             tracks: BTreeMap::new(),
             sound: Sound::default(),
+            picture: Expectation::default(),
             spawner,
             worker: None,
             leaving: None,
@@ -285,6 +308,10 @@ impl Show {
 
     fn source_video(&mut self, unit: AccessUnit, stage: &Stage) {
         let Some(Source { feed, .. }) = self.source.clone() else { return };
+        if std::mem::replace(&mut self.picture, Expectation::Here) == Expectation::GivenUp {
+            self.order_sound();
+            self.present_ladder(stage);
+        }
         self.newest.note(unit.dts);
         let level = self.orders.latency;
         let mut made = Vec::new();
@@ -308,7 +335,26 @@ impl Show {
         }
     }
 
+    /// What the sound is made of. Without pictures it is the publisher's own, which needs no worker.
+    fn order_sound(&mut self) {
+        let is_alone = self.picture == Expectation::GivenUp;
+        self.sound.want(if is_alone { AudioOrder::Passthrough } else { self.orders.audio });
+    }
+
+    /// Offers the sound alone once its picture has been waited for long enough.
+    fn watch_for_picture(&mut self, stage: &Stage) {
+        if matches!(self.picture, Expectation::Due { since: Some(since) } if since.elapsed() >= PICTURE_PATIENCE) {
+            tracing::info!(broadcast = self.id, "no picture has come with the sound, which is offered alone");
+            self.picture = Expectation::GivenUp;
+            self.order_sound();
+            self.present_ladder(stage);
+        }
+    }
+
     fn source_audio(&mut self, unit: AccessUnit, stage: &Stage) {
+        if let Expectation::Due { since } = &mut self.picture {
+            since.get_or_insert_with(Instant::now);
+        }
         if matches!(self.orders.audio, AudioOrder::Encode { .. })
             && let Some(worker) = &mut self.worker
         {
@@ -359,7 +405,7 @@ impl Show {
         self.orders = orders;
         // Nothing waits for a rung that is left out.
         self.pending.retain(|object, _| !matches!(object, ObjectId::Rung(name) if left_out.contains(name)));
-        self.sound.want(self.orders.audio);
+        self.order_sound();
         self.follow_orders();
         if self.session().is_some() {
             self.ensure_worker(stage);
@@ -429,6 +475,7 @@ impl Show {
         self.supervise(stage);
         self.watch_silence(stage);
         self.give_up_retired(stage);
+        self.watch_for_picture(stage);
         let expired = stage.with(|presentation| presentation.expired(unix_millis())).unwrap_or_default();
         stage.store.free(&expired);
     }

@@ -1,7 +1,7 @@
 //! From FLV tags to access units on the broadcast's time line.
 
 use bytes::Bytes;
-use nixcast_core::flv::{AudioTag, FlvError, Picture, VideoTag, VideoTrack, read_audio};
+use nixcast_core::flv::{AudioTag, FlvError, Picture, VideoTag, VideoTrack, read_audio, silent_frame};
 use nixcast_core::media::AccessUnit;
 use nixcast_core::timeline::Timeline;
 
@@ -12,6 +12,8 @@ use crate::broadcast::FromPublisher;
 pub(super) struct MediaReader {
     video: VideoTrack,
     timeline: Timeline,
+    /// What stands in for sound that is announced and does not come.
+    silence: Option<Bytes>,
     /// Tags that could not be read and were left out.
     damaged: u64,
 }
@@ -40,6 +42,7 @@ impl MediaReader {
         Ok(match self.forgive(read_audio(payload))? {
             Some(AudioTag::Config(config)) => {
                 self.timeline.set_audio_rate(config.sample_rate);
+                self.silence = silent_frame(config.channels);
                 Some(FromPublisher::AudioConfig(config))
             }
             Some(AudioTag::Frame(data)) => self
@@ -53,6 +56,13 @@ impl MediaReader {
     /// How often the publisher's clock jumped.
     pub(super) fn jumps(&self) -> u64 {
         self.timeline.jumps()
+    }
+
+    /// A frame of silence, as long as sound that was announced is missing: see [`Timeline::missing_audio`].
+    pub(super) fn missing_sound(&mut self) -> Option<FromPublisher> {
+        let data = self.silence.clone()?;
+        let dts = self.timeline.missing_audio()?;
+        Some(FromPublisher::Audio(AccessUnit { dts, pts: dts, is_sync: true, data }))
     }
 
     pub(super) fn damaged(&self) -> u64 {

@@ -13,7 +13,7 @@ use nixcast_core::media::VIDEO_TIMESCALE;
 use nixcast_core::timeline::SAMPLES_PER_FRAME;
 use nixcast_media::protocol::WorkerControl;
 
-use super::{Past, Publisher, Show};
+use super::{Expectation, Past, Publisher, Show};
 use crate::broadcast::memory::{self, Memory};
 use crate::broadcast::track::Feed;
 use crate::broadcast::worker::Spawner;
@@ -101,6 +101,7 @@ impl Show {
         self.gauge.disconnected();
         self.source = None;
         self.frame_rate = None;
+        self.picture = Expectation::default();
         self.restart_at = None;
         self.progress = None;
         self.pending.clear();
@@ -127,7 +128,7 @@ impl Show {
         self.publisher = publisher;
         self.gauge.connected();
         self.is_returning = self.end_90k > 0;
-        self.sound.want(self.orders.audio);
+        self.order_sound();
         self.ensure_worker(stage);
     }
 

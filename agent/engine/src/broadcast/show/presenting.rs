@@ -7,7 +7,7 @@ use nixcast_core::lifecycle::{self, Standing};
 use nixcast_core::media::VideoConfig;
 use nixcast_core::supervision::Degraded;
 
-use super::{Awaiting, Show};
+use super::{Awaiting, Expectation, Show};
 use crate::broadcast::sound;
 use crate::broadcast::track::{self, RungTrack};
 use crate::broadcast::{ChannelFacts, Stage};
@@ -18,7 +18,8 @@ use crate::web::view::{BroadcastView, VariantView};
 impl Show {
     /// Shows the presentation the ladder as it is on air: rungs that are to go stay until their last segment.
     pub(super) fn present_ladder(&self, stage: &Stage) {
-        let mut rungs: Vec<&Rung> = self.rungs.values().collect();
+        let has_rungs = self.picture != Expectation::GivenUp;
+        let mut rungs: Vec<&Rung> = self.rungs.values().filter(|_| has_rungs).collect();
         rungs.sort_by_key(|rung| (rung.position, &rung.name));
         let mut ladder: Vec<(String, u64)> =
             rungs.iter().map(|rung| (rung.name.clone(), declared_bandwidth(rung))).collect();
