@@ -206,7 +206,7 @@ impl TrackPackager {
         let decode = unit.dts.max(self.next_decode);
         self.next_decode = decode.saturating_add(1);
         self.time = unit.dts.max(self.time);
-        let data = if is_sync { self.parameter_sets.into_keyframe(unit.data) } else { unit.data };
+        let data = if is_sync { self.parameter_sets.with_keyframe(unit.data) } else { unit.data };
         Sample { decode, time: self.time, pts: unit.pts, is_sync, data }
     }
 

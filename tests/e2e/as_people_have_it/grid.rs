@@ -1,4 +1,9 @@
 //! Pictures and when they come: B-frames, variable and usual frame rates, keyframe intervals.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "seconds of a short test, rounded to compare"
+)]
 
 use nixcast_tests::beat::Beat;
 use nixcast_tests::media;

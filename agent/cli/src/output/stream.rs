@@ -91,7 +91,7 @@ mod tests {
             height: 480,
             frame_rate: Some(29.969),
             kbps: 1190,
-            speed: Some(3.14),
+            speed: Some(2.5),
             skipped: 12,
             ..RungFacts::default()
         };

@@ -27,7 +27,7 @@ impl ParameterSets {
 
     /// The keyframe with the sets in it: behind an access unit delimiter, which has to be first, and not at all where
     /// the encoder has put some there itself.
-    pub(super) fn into_keyframe(&self, data: Bytes) -> Bytes {
+    pub(super) fn with_keyframe(&self, data: Bytes) -> Bytes {
         if self.0.is_empty() {
             return data;
         }
@@ -83,7 +83,7 @@ mod tests {
 
     fn keyframe(avcc: &[u8], units: &[&[u8]]) -> Vec<u8> {
         let config = VideoConfig { avcc: Bytes::copy_from_slice(avcc), width: 0, height: 0 };
-        ParameterSets::of(&config).into_keyframe(units.concat().into()).to_vec()
+        ParameterSets::of(&config).with_keyframe(units.concat().into()).to_vec()
     }
 
     #[test]
