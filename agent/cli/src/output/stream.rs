@@ -97,7 +97,7 @@ mod tests {
         };
         assert_eq!(
             rung(&facts),
-            "480p: encoded, 854x480 at 29.97 fps, 1190 kbit/s, 3.1 times real time, 12 pictures skipped"
+            "480p: encoded, 854x480 at 29.97 fps, 1190 kbit/s, 2.5 times real time, 12 pictures skipped"
         );
         let own = RungFacts { is_passthrough: true, speed: None, skipped: 0, frame_rate: None, ..facts.clone() };
         assert_eq!(rung(&own), "480p: passed through, 854x480, 1190 kbit/s");

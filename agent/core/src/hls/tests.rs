@@ -76,6 +76,6 @@ fn parsed(text: impl AsRef<[u8]>) -> m3u8_rs::MediaPlaylist {
 
 /// Numbers and addresses listed.
 fn listed(presentation: &mut Presentation, name: &str) -> (u64, Vec<String>) {
-    let playlist = parsed(&text(presentation, name));
+    let playlist = parsed(text(presentation, name));
     (playlist.media_sequence, playlist.segments.into_iter().map(|segment| segment.uri).collect())
 }

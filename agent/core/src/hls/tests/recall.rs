@@ -26,7 +26,7 @@ fn restarted(live: &Presentation) -> Presentation {
 fn playlists(presentation: &mut Presentation) -> Vec<m3u8_rs::MediaPlaylist> {
     [video("source"), video("low"), Track::Audio]
         .iter()
-        .map(|track| parsed(&presentation.media_playlist(track, NOON_MS).unwrap()))
+        .map(|track| parsed(presentation.media_playlist(track, NOON_MS).unwrap()))
         .collect()
 }
 
