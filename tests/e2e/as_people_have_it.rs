@@ -63,15 +63,24 @@ fn watch(server: &Nixcast, segments: u64) -> Story {
     watcher.finish()
 }
 
-/// Publishes the clip and watches it.
+/// Publishes the clip and watches it: every packet follows the one before.
 #[track_caller]
 fn send(beat: &Beat, ladder: Ladder, segments: u64) -> Story {
+    let story = send_unsteady(beat, ladder, segments);
+    story.assert_plays();
+    story
+}
+
+/// As [`send`], for a clip whose pictures do not last equally long: what FFmpeg's tools say of a picture's duration is
+/// an average then, of files it made itself as well.
+#[track_caller]
+fn send_unsteady(beat: &Beat, ladder: Ladder, segments: u64) -> Story {
     let server = serve(ladder);
     let publisher = Publisher::copy_file(&server.target("main"), &beat.file(), 1.0);
     let story = watch(&server, segments);
     assert!(publisher.is_running(), "{}", publisher.log());
     assert!(!server.log().contains("panicked"), "{}", server.log());
-    story.assert_plays();
+    story.assert_decodes();
     story
 }
 

@@ -45,7 +45,7 @@ impl Show {
         self.failures.clear();
         self.ladder.forget_encoders();
         self.orders = self.next_orders();
-        self.sound.want(self.orders.audio);
+        self.order_sound();
         self.follow_orders();
         self.start_worker();
     }
