@@ -318,7 +318,8 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Video {
-    /// 0 (lowest delay) to 4 (smoothest): segments of 1, 2, 3, 4 or 5 seconds, and an encoder tuned to match.
+    /// 0 (lowest delay) to 4 (smoothest): segments of 1, 2, 3, 4 or 5 seconds in parts of 0.21, 0.35, 0.5, 1 or 1 second,
+    /// and an encoder tuned to match.
     #[schemars(range(min = 0, max = 4), extend("x-effect" = "segment"))]
     pub latency_level: u8,
     /// The ladder: one entry per quality, ordered as the quality menu shows them. At most 8.

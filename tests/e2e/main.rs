@@ -19,6 +19,7 @@ mod last_good;
 mod life_cycle;
 mod live;
 mod live_change;
+mod low_latency;
 mod monitoring;
 mod mutated;
 mod nix_run;

@@ -126,6 +126,7 @@ fn figures_tell_what_the_server_does() {
         "nixcast_viewers_peak",
         "nixcast_ingest_bytes_total",
         "nixcast_segments_total",
+        "nixcast_parts_total",
         "nixcast_store_bytes",
         "nixcast_worker_running",
         "nixcast_worker_failures_total",

@@ -17,6 +17,7 @@ pub mod flv;
 pub mod generate;
 pub mod http;
 pub mod leaves;
+pub mod low_latency;
 pub mod media;
 pub mod obs;
 pub mod open_page;
