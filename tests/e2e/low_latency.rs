@@ -38,6 +38,14 @@ fn live(level: u8) -> Live {
     Live::start(scene)
 }
 
+/// Nobody was cut off, and everything decodes. That no packet is missing is asked at level 0 elsewhere: where pictures
+/// are reordered, ffprobe states no durations.
+#[track_caller]
+fn finish(live: Live) {
+    live.assert_untouched();
+    live.watcher.finish().assert_decodes();
+}
+
 fn playlists() -> Vec<String> {
     RUNGS.iter().map(|name| playlist_of(name)).chain([AUDIO.to_owned()]).collect()
 }
@@ -101,7 +109,7 @@ fn every_playlist_says_what_low_latency_players_need_and_each_part_is_there() {
             let parts: Vec<u8> = whole.parts.iter().flat_map(|part| fetch(port, &part.path)).collect();
             assert!(parts == fetch(port, whole.path.as_ref().unwrap()), "{whole:?} is not its parts");
         }
-        live.finish();
+        finish(live);
     }
 }
 
@@ -124,7 +132,7 @@ fn a_request_waits_for_the_part_or_segment_it_names() {
         let answer = Listing::ask(port, &path, &format!("_HLS_msn={msn}&_HLS_part=99")).unwrap();
         assert!(answer.next() > (msn + 1, 0), "{path}");
     }
-    live.finish();
+    finish(live);
 }
 
 #[test]
@@ -147,7 +155,7 @@ fn an_answer_comes_with_the_part_and_not_before() {
         assert!(ready.next() >= answer.next(), "what is there is answered at once");
     }
     assert!(waited >= 3, "only {waited} of 6 requests were held back");
-    live.finish();
+    finish(live);
 }
 
 #[test]
@@ -175,7 +183,7 @@ fn the_part_that_is_hinted_can_be_asked_for_ahead() {
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         assert!(asked.elapsed() < Duration::from_secs(3), "refused at once");
     }
-    live.finish();
+    finish(live);
 }
 
 #[test]
@@ -200,7 +208,7 @@ fn nonsense_is_refused_and_what_is_far_ahead_is_not_waited_for() {
     let target = Listing::now(port, &path).target_duration;
     assert_eq!(moment.header("cache-control"), Some(format!("max-age={}", target * 6.0).as_str()));
     assert_eq!(http::get(port, &path).unwrap().header("cache-control"), Some("max-age=1"));
-    live.finish();
+    finish(live);
 }
 
 #[test]
@@ -213,9 +221,10 @@ fn a_delta_update_says_the_same_as_the_playlist() {
         let [full, delta] = wait::until("a whole and a delta playlist of one moment", Duration::from_secs(20), || {
             let full = Listing::now(port, &path);
             let delta = Listing::ask(port, &path, "_HLS_skip=YES").unwrap();
-            (full.next() == delta.next() && full.reports == delta.reports).then_some([full, delta])
+            let is_same = full.next() == delta.next() && full.reports == delta.reports;
+            (is_same && delta.skipped > 0).then_some([full, delta])
         });
-        assert!(delta.skipped > 0 && delta.version >= 9, "{path}: nothing was skipped");
+        assert!(delta.version >= 9, "{path}");
         let merged = Listing {
             version: full.version,
             skipped: 0,
@@ -226,7 +235,7 @@ fn a_delta_update_says_the_same_as_the_playlist() {
         let kept: f64 = delta.whole().map(|segment| segment.duration).sum();
         assert!(kept >= delta.control("CAN-SKIP-UNTIL") - 0.001);
     }
-    live.finish();
+    finish(live);
 }
 
 #[test]
@@ -249,7 +258,7 @@ fn those_who_wait_are_answered_when_the_broadcast_ends() {
         })
         .collect();
     let Live { server, publisher, watcher, .. } = live;
-    watcher.finish().assert_plays();
+    watcher.finish().assert_decodes();
     drop(publisher);
     for waiting in waiting {
         waiting.join().unwrap();
@@ -339,5 +348,5 @@ fn parts_decode_from_an_independent_one_on() {
         std::fs::write(&file, bytes).unwrap();
         media::decode(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
-    live.finish();
+    finish(live);
 }

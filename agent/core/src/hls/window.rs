@@ -283,9 +283,9 @@ impl Window {
         }
     }
 
-    /// Lists the parts of a segment that is not whole yet, or more of them. While one is open no other may be.
+    /// Lists the parts of a segment that is not whole yet, or more of them. While one is open no other may be. It is no
+    /// segment as far as the target duration is concerned, which must not grow step by step.
     pub(super) fn grow(&mut self, open: Open) {
-        self.target_s = self.target_s.max(rounded_seconds(open.entry.span.duration_us));
         self.open = Some(open);
     }
 

@@ -77,12 +77,14 @@ fn the_first_part_alone_makes_nothing_playable() {
 }
 
 #[test]
-fn a_long_segment_raises_the_target_duration_as_it_grows() {
+fn a_long_segment_raises_the_target_duration_when_it_is_whole() {
     let mut presentation = ladder(2, &["720p"]);
     finish(&mut presentation, "720p", 0, 3000);
     grow(&mut presentation, "720p", 3000, 9500);
-    assert_eq!(presentation.target_s(&video("720p")), Some(7));
-    assert!(text(&mut presentation, "720p").contains("CAN-SKIP-UNTIL=42,HOLD-BACK=21,"));
+    assert_eq!(presentation.target_s(&video("720p")), Some(3));
+    finish(&mut presentation, "720p", 3000, 11_000);
+    assert_eq!(presentation.target_s(&video("720p")), Some(8));
+    assert!(text(&mut presentation, "720p").contains("CAN-SKIP-UNTIL=48,HOLD-BACK=24,"));
 }
 
 #[test]
