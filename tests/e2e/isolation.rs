@@ -205,3 +205,20 @@ fn without_another_rung_the_worker_is_started_until_it_lives() {
     wait_own_pictures(&live, "low");
     live.assert_untouched();
 }
+
+/// The seconds of CPU time that a process may use in all.
+fn cpu_limit(pid: u32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    limits.lines().find(|line| line.starts_with("Max cpu time"))?.split_whitespace().nth(3)?.parse().ok()
+}
+
+#[test]
+fn a_worker_that_works_is_given_more_cpu_time_before_it_runs_out() {
+    let (scene, _) = scene(vec![source(), rung("low", 360, 400)]);
+    let live = Live::start(scene);
+    let pid = worker(&live).unwrap();
+    let first = cpu_limit(pid).expect("a worker's CPU time is bounded");
+    let second = || cpu_limit(pid).filter(|limit| *limit >= first + 2);
+    wait::until("more CPU time for the worker", Duration::from_secs(60), second);
+    assert_eq!(worker(&live), Some(pid));
+}

@@ -44,7 +44,7 @@ impl Liveness {
         self.silence >= patience
     }
 
-    /// Whether it spoke since the last time it was fed.
+    /// Whether it has said nothing since the last look at which it had been fed.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         !self.silence.is_zero()
@@ -94,6 +94,18 @@ mod tests {
         liveness.heard();
         liveness.fed();
         assert!(!liveness.looked(Duration::from_secs(3600), LatencyLevel::new(0)));
+    }
+
+    #[test]
+    fn a_worker_that_speaks_between_two_looks_is_not_silent_at_the_second() {
+        let mut liveness = Liveness::default();
+        for _ in 0..10 {
+            liveness.fed();
+            assert!(!liveness.looked(LOOK, LatencyLevel::new(0)));
+            assert!(liveness.is_silent(), "nothing was said since this look");
+            liveness.heard();
+            assert!(!liveness.is_silent());
+        }
     }
 
     #[test]

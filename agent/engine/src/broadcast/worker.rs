@@ -171,8 +171,10 @@ impl Worker {
 
     /// Looks at it after `elapsed`: true if it hangs. One that does not may go on using the CPU.
     pub(super) fn is_hanging(&mut self, elapsed: Duration, level: LatencyLevel) -> bool {
+        // Asked first: a look at a worker that is being fed begins a new silence.
+        let has_spoken = !self.liveness.is_silent();
         let is_hanging = self.liveness.looked(elapsed, level);
-        if !self.liveness.is_silent() && self.granted_at.is_none_or(|at| at.elapsed() >= BETWEEN_GRANTS) {
+        if has_spoken && self.granted_at.is_none_or(|at| at.elapsed() >= BETWEEN_GRANTS) {
             self.grant_cpu();
         }
         is_hanging
