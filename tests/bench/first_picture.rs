@@ -12,12 +12,11 @@ use nixcast_tests::{process::Process, wait};
 use crate::repackage::nginx;
 use crate::table::{Aim, Row};
 
-const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn measure() -> Vec<Row> {
     let mut pairs = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..crate::rounds() {
         let pair = (nixcast(), nginx_rtmp());
         eprintln!("  first picture after {:.2} s, with nginx-rtmp after {:.2} s", pair.0, pair.1);
         pairs.push(pair);

@@ -50,7 +50,6 @@ pub(crate) const GRID: u32 = 3;
 /// Segments passed before and while measuring.
 const WARM_UP: u64 = 2;
 const MEASURED: u64 = 6;
-const ROUNDS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Strength of the comparison: the preset that both encode with.
 const PRESET: Preset = Preset::Veryfast;
@@ -61,7 +60,7 @@ pub(crate) fn measure() -> Vec<Row> {
 
 fn compare(case: &Case) -> Row {
     let mut pairs = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..crate::rounds() {
         let pair = (nixcast(case), ffmpeg(case));
         eprintln!("  {}: nixcast {:.3}, ffmpeg {:.3} CPU s/s", case.what, pair.0, pair.1);
         pairs.push(pair);

@@ -2,7 +2,8 @@
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
 //! machine. `bench NAME...` runs some parts only: ladder, quality, repackage, apply, memory, start, first-picture,
-//! latency, and hour, which runs only when it is asked for.
+//! latency, and hour, which runs only when it is asked for. What is compared takes turns in three
+//! rounds, or as many as NIXCAST_BENCH_ROUNDS says.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
@@ -22,6 +23,11 @@ use table::Row;
 
 /// The part that takes too long to run unasked.
 const HOUR: &str = "hour";
+
+/// How often what is compared takes turns.
+fn rounds() -> usize {
+    env::var("NIXCAST_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3)
+}
 
 /// A name to ask for, and what it measures.
 type Part = (&'static str, fn() -> Vec<Row>);

@@ -26,7 +26,6 @@ const RUNGS: [(u16, u32); 3] = [(480, 1000), (720, 2500), (1080, 4500)];
 const SPEED: f64 = 0.5;
 /// Pictures compared.
 const PICTURES: u32 = 450;
-const ROUNDS: usize = 3;
 
 /// What one encoding of the ladder cost and looks like.
 struct Outcome {
@@ -37,7 +36,7 @@ struct Outcome {
 
 pub(crate) fn measure() -> Vec<Row> {
     let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..crate::rounds() {
         let round = (nixcast(), owncast());
         for (who, outcome) in [("nixcast", &round.0), ("Owncast", &round.1)] {
             let rungs: Vec<String> =

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nixcast_schema::{Network, Settings, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{Encoder, Network, Overload, Settings, Takeover, Variant, Webhook, WebhookEvent};
+use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::server::{Scene, binary, free_port};
 use nixcast_tests::wait;
 use rustix::process::Signal;
@@ -56,6 +57,9 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
         secret_file,
     };
     let (admin, hook, other_hook) = (secret("admin"), secret("hook"), secret("other-hook"));
+    let plain = scene.settings.rtmps.clone();
+    scene.declare_rtmps(&Authority::new().issue(KeyKind::Pkcs8));
+    let rtmps = std::mem::replace(&mut scene.settings.rtmps, plain);
     let mut old = scene.settings.clone();
     old.stream_keys.retain(|key| key.name != "new");
     old.webhooks = vec![webhook("gone", None), webhook("kept", hook)];
@@ -70,6 +74,11 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     "New".clone_into(&mut new.instance.name);
     "# New".clone_into(&mut new.instance.page_content);
     new.video.latency_level = 4;
+    new.video.encoder = Encoder::V4l2m2m;
+    new.video.when_overloaded = Overload::DropLowest;
+    new.video.stills = !old.video.stills;
+    new.broadcast.takeover = Takeover::Never;
+    new.rtmps = rtmps;
     new.video.variants[0].order = 900;
     new.video.variants.push(Variant { height: Some(144), order: 1, ..Variant::named("low") });
     new.webhooks = vec![webhook("kept", other_hook), webhook("new", None)];

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use nixcast_core::control::{Observed, Request, Response, Step};
+use nixcast_core::certificates::{CertificateChain, PrivateKey};
+use nixcast_core::control::{Certificate, Observed, Request, Response, Step};
 use nixcast_core::keys::{Salt, StreamKeySecret};
 use nixcast_core::passwords;
 use nixcast_core::webhooks::SigningSecret;
@@ -174,6 +175,14 @@ impl Machine {
     fn name_secrets(&self, value: &mut Value) {
         match value {
             Value::Array(entries) => entries.iter_mut().for_each(|entry| self.name_secrets(entry)),
+            Value::Object(members) if members.contains_key("chainDigest") => {
+                let known: Certificate = serde_json::from_value(value.clone()).unwrap();
+                let read = |name: &str| fs::read(self.scene.folder().join(name)).unwrap();
+                let chain = CertificateChain::from_file_content(&read("fullchain.pem")).unwrap();
+                let key = PrivateKey::from_file_content(&read("key.pem")).unwrap();
+                assert!(known.is_of(&chain, &key), "the engine knows a certificate that was never declared");
+                *value = json!("fullchain.pem, key.pem");
+            }
             Value::Object(members) => {
                 let salted = (members.get("salt").and_then(Value::as_str), members.get("hash").and_then(Value::as_str));
                 if let (Some(salt), Some(hash)) = salted {
