@@ -31,8 +31,8 @@ const TRACKS = [SOURCE, LOW, SOUND];
 // What a parser says of playlists that are right.
 const NO_DISCONTINUITY_YET = 'defaulting discontinuity sequence to zero';
 const NO_BLOCKING_RELOAD = '#EXT-X-SERVER-CONTROL defaulting CAN-BLOCK-RELOAD to false';
-// While nobody publishes there is nothing to wait for, so we offer no blocking reload and hint at no part. Both belong to
-// the configuration that appendix B.1 recommends to low-latency servers; hls-parser asks for them at all times.
+// While nobody publishes there is nothing to wait for, so we offer no blocking reload and hint at no part. Both belong
+// to the profile for low-latency servers (appendix B.1); hls-parser asks for them at all times.
 const BLOCKING_RELOAD_MISSED =
   'Invalid Playlist : EXT-X-SERVER-CONTROL: CAN-BLOCK-RELOAD=YES is mandatory for Low-Latency HLS';
 const HINT_MISSED =
