@@ -96,7 +96,7 @@ in {
       example = 0;
       description = ''
         From 0, the lowest delay, to 4, the smoothest playback on a bad connection: segments of 1, 2, 3, 4 or 5
-        seconds in parts of 0.21, 0.35, 0.5, 1 or 1 second. Players that read parts (low-latency HLS) stay 0.65, 1.2,
+        seconds in parts of 0.21, 0.35, 0.53, 1.03 or 1.03 second. Players that read parts (low-latency HLS) stay 0.65, 1.2,
         2, 5 or 10 seconds behind the newest one, all others three segments. A change takes hold at the next segment of
         the running broadcast.
       '';

@@ -318,7 +318,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Video {
-    /// 0 (lowest delay) to 4 (smoothest): segments of 1, 2, 3, 4 or 5 seconds in parts of 0.21, 0.35, 0.5, 1 or 1 second,
+    /// 0 (lowest delay) to 4 (smoothest): segments of 1, 2, 3, 4 or 5 seconds in parts of 0.21, 0.35, 0.53, 1.03 or 1.03 second,
     /// and an encoder tuned to match.
     #[schemars(range(min = 0, max = 4), extend("x-effect" = "segment"))]
     pub latency_level: u8,

@@ -17,9 +17,9 @@ use crate::ids::EncoderId;
 /// |---|---|---|---|
 /// | 0 | 1 s | 0.21 s | 0.65 s |
 /// | 1 | 2 s | 0.35 s | 1.2 s |
-/// | 2 | 3 s | 0.5 s | 2 s |
-/// | 3 | 4 s | 1 s | 5 s |
-/// | 4 | 5 s | 1 s | 10 s |
+/// | 2 | 3 s | 0.53 s | 2 s |
+/// | 3 | 4 s | 1.03 s | 5 s |
+/// | 4 | 5 s | 1.03 s | 10 s |
 ///
 /// Segment durations are Owncast's (1 to 5 s), so that a level keeps its meaning for people who move over. Players that
 /// read no parts stay three target durations behind.
@@ -47,10 +47,12 @@ impl LatencyLevel {
 
     /// Longest a part may be, in milliseconds. A part holds whole pictures or sound frames and must fill at least 85 %
     /// of this (RFC 8216bis section 4.4.4.9): 0.21 and 0.35 s do with 23.976 to 60 pictures a second and with AAC at
-    /// 44.1 and 48 kHz, which 0.2 s does not.
+    /// 44.1 and 48 kHz, which 0.2 s does not. From level 2 on it is 30 ms more than a whole part of a segment, so that
+    /// times rounded to milliseconds leave no part of a single picture at the end: hls.js 1.7.4 asks for such a part
+    /// again and again and stalls (seen with 1 s).
     #[must_use]
     pub fn part_ms(self) -> u32 {
-        [210, 350, 500, 1000, 1000][usize::from(self.0)]
+        [210, 350, 530, 1030, 1030][usize::from(self.0)]
     }
 
     /// How far players that read parts should stay behind the newest one, in milliseconds: three parts at least, and

@@ -23,7 +23,7 @@ fn a_rung_is_listed_with_dates_durations_and_its_init_section() {
          #EXT-X-VERSION:7\n\
          #EXT-X-TARGETDURATION:3\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
-         #EXT-X-PART-INF:PART-TARGET=0.5\n\
+         #EXT-X-PART-INF:PART-TARGET=0.53\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i1.mp4\"\n\
@@ -53,7 +53,7 @@ fn a_removed_rung_continues_with_its_siblings_segments() {
          #EXT-X-VERSION:7\n\
          #EXT-X-TARGETDURATION:3\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
-         #EXT-X-PART-INF:PART-TARGET=0.5\n\
+         #EXT-X-PART-INF:PART-TARGET=0.53\n\
          #EXT-X-MEDIA-SEQUENCE:0\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i2.mp4\"\n\

@@ -109,7 +109,7 @@ fn a_new_level_names_its_parts_at_once_and_longer_ones_until_they_are_gone() {
     }
     assert!(text(&mut presentation, "720p").contains("PART-HOLD-BACK=0.65\n#EXT-X-PART-INF:PART-TARGET=0.21\n"));
     presentation.set_latency(LatencyLevel::new(4));
-    assert!(text(&mut presentation, "720p").contains("PART-HOLD-BACK=10.0\n#EXT-X-PART-INF:PART-TARGET=1.0\n"));
+    assert!(text(&mut presentation, "720p").contains("PART-HOLD-BACK=10.0\n#EXT-X-PART-INF:PART-TARGET=1.03\n"));
 }
 
 #[test]
