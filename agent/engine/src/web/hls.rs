@@ -22,12 +22,10 @@ use crate::store::Found;
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MULTIVARIANT: &str = "stream.m3u8";
 
-/// A playlist is new with every part; caches may keep it for the shortest time they can count.
+/// A playlist is new with every part; caches may keep it for the shortest time they can count. That goes for one whose
+/// address names the moment it was waited for, too: the next broadcast counts from 0 again under the same address, and
+/// a copy kept by a browser would be of the last one.
 const PLAYLIST_CACHE: &str = "max-age=1";
-
-/// Target durations for which caches may keep a playlist whose address names the moment it was waited for: no player
-/// asks for an older one, because its copy would be past the skip boundary.
-const TARGETS_A_MOMENT_IS_CACHED: u64 = 6;
 
 /// Target durations that a request waits for its playlist (RFC 8216bis section 6.2.5.2).
 const TARGETS_WAITED: u64 = 3;
@@ -92,10 +90,6 @@ async fn media_playlist(site: &Site, track: &Track, reload: Reload) -> Response 
         reply = ask(site, track, Reload { until: None, ..reload });
     }
     match reply {
-        Answer::Now(text) if reload.until.is_some() => {
-            let cache = format!("max-age={}", target_s * TARGETS_A_MOMENT_IS_CACHED);
-            answer(PLAYLIST, &cache, text)
-        }
         Answer::Now(text) => answer(PLAYLIST, PLAYLIST_CACHE, text),
         Answer::TooFar => refused(StatusCode::BAD_REQUEST),
         Answer::Wait(_) | Answer::Missing => missing(),
