@@ -16,7 +16,7 @@ const AUDIO: &str = "/hls/audio/stream.m3u8";
 const RUNGS: [&str; 2] = ["source", "low"];
 
 /// Target and hold-back of parts by latency level, seconds, as the option says.
-const PARTS: [(f64, f64); 5] = [(0.21, 0.65), (0.35, 1.2), (0.5, 2.0), (1.0, 5.0), (1.0, 10.0)];
+const PARTS: [(f64, f64); 5] = [(0.21, 0.65), (0.35, 1.2), (0.53, 2.0), (1.03, 5.0), (1.03, 10.0)];
 
 /// Bytes of whatever is at `path`, which must be there or come.
 #[track_caller]
