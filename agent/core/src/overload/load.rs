@@ -48,8 +48,8 @@ impl RungWork {
     }
 }
 
-/// CPU time of a preset relative to `veryfast`: the first three measured with noisy 1080p, the others by x264's own
-/// comparisons. Only proportions between rungs depend on them.
+/// CPU time of a preset relative to `veryfast`: the first three measured with noisy 1080p, the others estimated. Only
+/// proportions between rungs depend on them.
 const fn cost(preset: Preset) -> f64 {
     match preset {
         Preset::Ultrafast => 0.4,
