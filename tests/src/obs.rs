@@ -78,7 +78,7 @@ impl Obs {
 impl Drop for Obs {
     fn drop(&mut self) {
         // On an interrupt OBS stops the stream and ends cleanly; the screen goes after it.
-        self.process.end(Signal::INT, Duration::from_secs(10));
+        self.process.end(Signal::INT, Duration::from_secs(40));
     }
 }
 

@@ -19,6 +19,10 @@ use crate::ladder::LatencyLevel;
 /// target duration, 17 s at most; three in a row lost is a player that left.
 const FORGOTTEN_AFTER_MS: i64 = 60_000;
 
+/// Number of a broadcast's first segment. Any will do (RFC 8216bis 4.4.3.2), but hls.js 1.7.4 takes a 0 for no number
+/// at all when it looks up where a part belongs, and then asks for the first segment's parts without end.
+const FIRST_MSN: u64 = 1;
+
 /// What an init section describes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -400,7 +404,7 @@ impl Presentation {
         let same_time = siblings().find_map(|rung| msn_at(&rung.line.window, span));
         let longest_running = || siblings().next().map(|rung| rung.line.window.next_msn());
         let unused = self.used_msns.get(name).copied().unwrap_or(0);
-        let first_msn = same_time.or_else(longest_running).unwrap_or(0).max(unused);
+        let first_msn = same_time.or_else(longest_running).unwrap_or(FIRST_MSN).max(unused);
         let window = Window::new(track.clone(), first_msn, pace(self.level));
         if let Some(line) = self.line_mut(track) {
             line.window = window;
@@ -426,7 +430,7 @@ impl Presentation {
     fn rung_or_new(&mut self, name: &str) -> &mut Rung {
         let index = self.rungs.iter().position(|rung| rung.name == name).unwrap_or_else(|| {
             let track = Track::Video(name.to_owned());
-            let window = Window::new(track.clone(), 0, pace(self.level));
+            let window = Window::new(track.clone(), FIRST_MSN, pace(self.level));
             self.rungs.push(Rung {
                 name: name.to_owned(),
                 line: Line::new(track, window),
@@ -446,7 +450,7 @@ impl Presentation {
         match track {
             Track::Video(name) => &mut self.rung_or_new(name).line,
             Track::Audio => {
-                let window = Window::new(Track::Audio, 0, pace(self.level));
+                let window = Window::new(Track::Audio, FIRST_MSN, pace(self.level));
                 self.audio.get_or_insert_with(|| Line::new(Track::Audio, window))
             }
         }
