@@ -2,6 +2,7 @@
 
 mod receiver;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use nixcast_core::control::Condition;
@@ -91,6 +92,42 @@ fn a_start_and_an_end_are_told_in_order_to_those_who_want_them() {
     assert!(off.told().is_empty(), "a disabled webhook is told nothing");
     assert_eq!(failing(&server), None);
     assert!(!server.log().contains(SECRET) && !server.log().contains("room=1"));
+}
+
+/// Messages come in order, so the one that is known to be next also says that there was none before it.
+#[test]
+fn a_lost_publisher_who_comes_back_is_told_as_one_broadcast_and_one_who_does_not_as_its_end() {
+    let bot = Receiver::open();
+    let mut scene = Scene::with_key();
+    scene.settings.broadcast.grace_seconds = 600;
+    scene.settings.webhooks = vec![webhook("bot", bot.url("/"))];
+    let mut server = scene.start();
+    let events = |count| bot.wait_told(count).iter().map(receiver::Told::event).collect::<Vec<_>>();
+
+    let first = publish(&server);
+    assert_eq!(events(1), ["STREAM_STARTED"]);
+    let began = server.broadcast().unwrap();
+    first.kill();
+    server.wait_reconnecting();
+    let second = publish(&server);
+    let after = server.broadcast().unwrap();
+    assert_eq!(after.started_at, began.started_at, "the same broadcast goes on");
+    assert!(after.session > began.session);
+    drop(second);
+    assert_eq!(events(2), ["STREAM_STARTED", "STREAM_STOPPED"]);
+
+    let third = publish(&server);
+    assert_eq!(events(3)[2], "STREAM_STARTED");
+    third.kill();
+    server.wait_reconnecting();
+    assert_eq!(bot.told().len(), 3, "who is waited for has not stopped");
+    server.change(|settings| settings.broadcast.grace_seconds = 1);
+    server.wait_offline(TOLD_WITHIN);
+    assert_eq!(events(4)[3], "STREAM_STOPPED");
+    let _fourth = publish(&server);
+    assert_eq!(events(5)[4], "STREAM_STARTED", "an end is told once");
+    let ids: BTreeSet<_> = bot.told().iter().map(|told| told.header("webhook-id").unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 5, "five events, and none told twice");
 }
 
 #[test]
