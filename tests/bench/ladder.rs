@@ -82,7 +82,7 @@ fn nixcast(case: &Case) -> f64 {
     let last = case.rungs[case.rungs.len() - 1].0;
     let newest = || {
         let list = playlist::media(server.http_port(), &format!("/hls/video/{last}p/stream.m3u8")).ok()?;
-        Some(list.media_sequence + list.segments.len() as u64)
+        Some(playlist::last_msn(&list))
     };
     let cpu = || server.pids().into_iter().map(process::cpu_seconds).sum::<f64>();
     let figure = cpu_per_second(WARM_UP, newest, cpu);

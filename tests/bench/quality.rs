@@ -72,7 +72,7 @@ fn nixcast() -> Outcome {
     let path = |height: u16| format!("/hls/video/{height}p/stream.m3u8");
     let newest = || {
         let list = playlist::media(server.http_port(), &path(1080)).ok()?;
-        Some(list.media_sequence + list.segments.len() as u64)
+        Some(playlist::last_msn(&list))
     };
     let cpu = || server.pids().into_iter().map(process::cpu_seconds).sum::<f64>();
     let cpu = cpu_per_second(1, newest, cpu);

@@ -7,7 +7,7 @@ use nixcast_schema::{Settings, SocialHandle, Variant};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::{CONVERGED_WITHIN, Scene};
-use nixcast_tests::wait;
+use nixcast_tests::{playlist, wait};
 use serde_json::{Value, json};
 
 use crate::live::{Live, playlist_of, rung};
@@ -105,8 +105,7 @@ fn a_rung_is_added_changed_and_removed_while_the_others_play_on() {
 }
 
 fn last_msn(live: &Live, name: &str) -> u64 {
-    let list = nixcast_tests::playlist::media(live.server.http_port(), &playlist_of(name)).unwrap();
-    list.media_sequence + list.segments.len() as u64 - 1
+    playlist::last_msn(&playlist::media(live.server.http_port(), &playlist_of(name)).unwrap())
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn nonsense_is_refused_and_what_is_far_ahead_is_not_waited_for() {
         assert_eq!(Listing::ask(port, &path, &directives), Err(400), "{directives}");
     }
     let moment = http::get(port, &format!("{path}?_HLS_msn={msn}")).unwrap();
-    assert_eq!(moment.header("cache-control"), Some("max-age=1"), "the next broadcast counts from 0 again");
+    assert_eq!(moment.header("cache-control"), Some("max-age=1"), "the next broadcast counts from 1 again");
     assert_eq!(http::get(port, &path).unwrap().header("cache-control"), Some("max-age=1"));
     finish(live);
 }

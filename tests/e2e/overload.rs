@@ -58,7 +58,7 @@ fn wait_offered(server: &Nixcast, want: &[&str], limit: Duration) {
 /// Seconds of the rung that were ever listed.
 fn listed_seconds(server: &Nixcast, rung: &str) -> Option<f64> {
     let list = playlist::media(server.http_port(), &playlist_of(rung)).ok()?;
-    Some((list.media_sequence + list.segments.len() as u64) as f64)
+    Some(playlist::last_msn(&list) as f64)
 }
 
 #[test]

@@ -53,6 +53,12 @@ pub fn media_of(path: &str, reply: io::Result<Reply>) -> Result<MediaPlaylist, S
     parse_media_playlist_res(&reply.body).map_err(|error| format!("{path}: {error:?}\n{}", reply.text()))
 }
 
+/// Number of the newest segment listed. In a playlist as old as its broadcast this is also how many there have been, as
+/// the first has number 1.
+pub fn last_msn(list: &MediaPlaylist) -> u64 {
+    list.media_sequence + list.segments.len() as u64 - 1
+}
+
 /// RFC 3986 reference resolution for what playlists hold: absolute paths, and relative ones with no dot segments but
 /// leading ones.
 pub fn resolve(base: &str, uri: &str) -> String {

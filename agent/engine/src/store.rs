@@ -109,7 +109,7 @@ mod tests {
             is_whole: false,
         };
         let Some(uri) = presentation.add_segment(&Track::Audio, facts) else { panic!("it is the first segment") };
-        let part = |index: usize| store.get(&format!("audio/0badcafe-0.{index}.m4s"));
+        let part = |index: usize| store.get(&format!("audio/0badcafe-1.{index}.m4s"));
         assert_eq!(part(0), Found::NotYet);
         assert_eq!(store.put_segment(&uri, vec![one.clone()], false), 1);
         assert_eq!(store.get(uri.as_str()), Found::Nothing, "it is not whole");

@@ -106,7 +106,8 @@ fn lose_for_a_while(kind: Kind) {
         wait::until("what was lost to come back", LIVE_WITHIN, || {
             let list = playlist::media(server.http_port(), &lost).ok()?;
             let listed: f32 = list.segments.iter().map(|segment| segment.duration).sum();
-            (list.media_sequence as f32 + listed > 14.0).then_some(())
+            let no_longer_listed = list.media_sequence - 1;
+            (no_longer_listed as f32 + listed > 14.0).then_some(())
         });
         let story = watcher.finish();
         assert!(publisher.is_running(), "{}", publisher.log());

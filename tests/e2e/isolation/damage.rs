@@ -55,7 +55,7 @@ fn flipped_bits_in_the_media_end_no_broadcast() {
     let session = server.wait_live().session;
     let last_msn = |name: &str| {
         let list = playlist::media(server.http_port(), &playlist_of(name)).ok()?;
-        Some(list.media_sequence + list.segments.len() as u64)
+        Some(playlist::last_msn(&list))
     };
     let mut most = 0;
     let mut stalled_since = std::time::Instant::now();

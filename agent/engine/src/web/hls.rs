@@ -23,7 +23,7 @@ const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MULTIVARIANT: &str = "stream.m3u8";
 
 /// A playlist is new with every part; caches may keep it for the shortest time they can count. That goes for one whose
-/// address names the moment it was waited for, too: the next broadcast counts from 0 again under the same address, and
+/// address names the moment it was waited for, too: the next broadcast counts from 1 again under the same address, and
 /// a copy kept by a browser would be of the last one.
 const PLAYLIST_CACHE: &str = "max-age=1";
 

@@ -24,16 +24,16 @@ fn a_rung_is_listed_with_dates_durations_and_its_init_section() {
          #EXT-X-TARGETDURATION:3\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
          #EXT-X-PART-INF:PART-TARGET=0.53\n\
-         #EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-MEDIA-SEQUENCE:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i1.mp4\"\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:00.000Z\n\
          #EXTINF:3.003000,\n\
-         0badcafe-0.m4s\n\
+         0badcafe-1.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:03.003Z\n\
          #EXTINF:3.003000,\n\
-         0badcafe-1.m4s\n\
-         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-2.0.m4s\"\n",
+         0badcafe-2.m4s\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-3.0.m4s\"\n",
     );
 }
 
@@ -54,16 +54,16 @@ fn a_removed_rung_continues_with_its_siblings_segments() {
          #EXT-X-TARGETDURATION:3\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=18,HOLD-BACK=9,PART-HOLD-BACK=2.0\n\
          #EXT-X-PART-INF:PART-TARGET=0.53\n\
-         #EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-MEDIA-SEQUENCE:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i2.mp4\"\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:00.000Z\n\
          #EXTINF:3.000000,\n\
-         0badcafe-0.m4s\n\
+         0badcafe-1.m4s\n\
          #EXT-X-MAP:URI=\"../720p/0badcafe-i1.mp4\"\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:03.000Z\n\
          #EXTINF:3.000000,\n\
-         ../720p/0badcafe-1.m4s\n\
+         ../720p/0badcafe-2.m4s\n\
          #EXT-X-ENDLIST\n",
     );
 }
@@ -84,29 +84,29 @@ fn a_hole_is_listed_as_a_gap_and_a_resumed_broadcast_as_a_discontinuity() {
          #EXT-X-TARGETDURATION:1\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=6,HOLD-BACK=3,PART-HOLD-BACK=0.65\n\
          #EXT-X-PART-INF:PART-TARGET=0.21\n\
-         #EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-MEDIA-SEQUENCE:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MAP:URI=\"0badcafe-i1.mp4\"\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:00.000Z\n\
          #EXTINF:1.000000,\n\
-         0badcafe-0.m4s\n\
+         0badcafe-1.m4s\n\
          #EXT-X-GAP\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:01.000Z\n\
          #EXTINF:0.750000,\n\
-         gap-1.m4s\n\
+         gap-2.m4s\n\
          #EXT-X-GAP\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:01.750Z\n\
          #EXTINF:0.750000,\n\
-         gap-2.m4s\n\
+         gap-3.m4s\n\
          #EXT-X-MAP:URI=\"0badcafe-i2.mp4\"\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:02.500Z\n\
          #EXTINF:1.000000,\n\
-         0badcafe-3.m4s\n\
+         0badcafe-4.m4s\n\
          #EXT-X-DISCONTINUITY\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:01:03.500Z\n\
          #EXTINF:1.000000,\n\
-         0badcafe-4.m4s\n\
-         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-5.0.m4s\"\n",
+         0badcafe-5.m4s\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-6.0.m4s\"\n",
     );
 }
 
@@ -135,42 +135,42 @@ fn parts_come_before_their_segment_and_tell_what_follows() {
          #EXT-X-TARGETDURATION:2\n\
          #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.2\n\
          #EXT-X-PART-INF:PART-TARGET=0.35\n\
-         #EXT-X-MEDIA-SEQUENCE:0\n\
+         #EXT-X-MEDIA-SEQUENCE:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-SKIP:SKIPPED-SEGMENTS=3\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:06.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-3.m4s\n\
+         0badcafe-4.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:08.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-4.m4s\n\
+         0badcafe-5.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:10.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-5.m4s\n\
+         0badcafe-6.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:12.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-6.m4s\n\
+         0badcafe-7.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:14.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-7.m4s\n\
+         0badcafe-8.m4s\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:16.000Z\n\
          #EXTINF:2.000000,\n\
-         0badcafe-8.m4s\n\
-         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:18.000Z\n\
-         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.0.m4s\",INDEPENDENT=YES\n\
-         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.1.m4s\"\n\
-         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.2.m4s\"\n\
-         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.3.m4s\"\n\
-         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-9.4.m4s\"\n\
-         #EXT-X-PART:DURATION=0.25,URI=\"0badcafe-9.5.m4s\"\n\
-         #EXTINF:2.000000,\n\
          0badcafe-9.m4s\n\
-         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:20.000Z\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:18.000Z\n\
          #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.0.m4s\",INDEPENDENT=YES\n\
          #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.1.m4s\"\n\
-         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-10.2.m4s\"\n\
-         #EXT-X-RENDITION-REPORT:URI=\"../720p/stream.m3u8\",LAST-MSN=10,LAST-PART=0\n\
-         #EXT-X-RENDITION-REPORT:URI=\"../../audio/stream.m3u8\",LAST-MSN=0,LAST-PART=5\n",
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.2.m4s\"\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.3.m4s\"\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-10.4.m4s\"\n\
+         #EXT-X-PART:DURATION=0.25,URI=\"0badcafe-10.5.m4s\"\n\
+         #EXTINF:2.000000,\n\
+         0badcafe-10.m4s\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-22T12:00:20.000Z\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-11.0.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PART:DURATION=0.35,URI=\"0badcafe-11.1.m4s\"\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"0badcafe-11.2.m4s\"\n\
+         #EXT-X-RENDITION-REPORT:URI=\"../720p/stream.m3u8\",LAST-MSN=11,LAST-PART=0\n\
+         #EXT-X-RENDITION-REPORT:URI=\"../../audio/stream.m3u8\",LAST-MSN=1,LAST-PART=5\n",
     );
 }
 

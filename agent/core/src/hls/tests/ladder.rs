@@ -22,7 +22,7 @@ fn a_rung_added_live_takes_its_siblings_numbers() {
     assert_eq!(presentation.variants().len(), 1, "not before it can be played");
     assert_eq!(presentation.media_playlist(&video("480p"), NOON_MS), None);
     run(&mut presentation, &["720p", "480p"], 4..5);
-    assert_eq!(listed(&mut presentation, "480p"), (4, vec!["0badcafe-4.m4s".to_owned()]));
+    assert_eq!(listed(&mut presentation, "480p"), (5, vec!["0badcafe-5.m4s".to_owned()]));
     assert_eq!(presentation.variants().len(), 2);
     assert!(presentation.ladder_revision() > revision);
 }
@@ -35,8 +35,8 @@ fn a_rung_that_comes_before_its_siblings_segment_takes_the_number_that_will_have
     declare(&mut presentation, &[("720p", 0), ("480p", 1)]);
     start(&mut presentation, "480p", 2, 480);
     run(&mut presentation, &["480p", "720p"], 4..5);
-    assert_eq!(listed(&mut presentation, "480p").0, 4);
-    assert_eq!(listed(&mut presentation, "720p").1.last().unwrap(), "0badcafe-4.m4s");
+    assert_eq!(listed(&mut presentation, "480p").0, 5);
+    assert_eq!(listed(&mut presentation, "720p").1.last().unwrap(), "0badcafe-5.m4s");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_rung_on_another_grid_begins_with_the_longest_running_siblings_next_number()
     declare(&mut presentation, &[("source", 0), ("480p", 1)]);
     start(&mut presentation, "480p", 2, 480);
     add(&mut presentation, "480p", 18_000, 21_000);
-    assert_eq!(listed(&mut presentation, "480p").0, 2);
+    assert_eq!(listed(&mut presentation, "480p").0, 3);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_followed_rung_overlaps_rather_than_leaving_a_hole() {
     add(&mut presentation, "source", 0, 8333);
     declare(&mut presentation, &[("source", 0)]);
     let (_, uris) = listed(&mut presentation, "480p");
-    assert_eq!(uris, ["0badcafe-0.m4s", "0badcafe-1.m4s", "../source/0badcafe-0.m4s"]);
+    assert_eq!(uris, ["0badcafe-1.m4s", "0badcafe-2.m4s", "../source/0badcafe-1.m4s"]);
     assert!(text(&mut presentation, "480p").contains("TARGETDURATION:8\n"));
     add(&mut presentation, "source", 8333, 16_667);
     assert_eq!(listed(&mut presentation, "480p").1.len(), 4);
@@ -78,13 +78,13 @@ fn the_nearest_rung_on_the_same_grid_feeds_and_the_next_takes_over() {
     run(&mut presentation, &["720p", "480p", "240p"], 0..3);
     declare(&mut presentation, &[ladder[0], ladder[1], ladder[3]]);
     run(&mut presentation, &["720p", "240p"], 3..4);
-    assert_eq!(listed(&mut presentation, "480p").1.last().unwrap(), "../240p/0badcafe-3.m4s");
+    assert_eq!(listed(&mut presentation, "480p").1.last().unwrap(), "../240p/0badcafe-4.m4s");
     declare(&mut presentation, &[ladder[0], ladder[1]]);
     run(&mut presentation, &["720p"], 4..5);
     for removed in ["480p", "240p"] {
         let (first, uris) = listed(&mut presentation, removed);
-        assert_eq!((first, uris.len()), (0, 5), "{removed}: numbers go on");
-        assert_eq!(uris.last().unwrap(), "../720p/0badcafe-4.m4s");
+        assert_eq!((first, uris.len()), (1, 5), "{removed}: numbers go on");
+        assert_eq!(uris.last().unwrap(), "../720p/0badcafe-5.m4s");
     }
 }
 
@@ -101,8 +101,8 @@ fn a_rung_declared_again_goes_on_in_the_playlist_it_had() {
     assert_eq!(presentation.variants().len(), 1, "published with its own first segment");
     run(&mut presentation, &["480p", "720p"], 4..5);
     let (first, uris) = listed(&mut presentation, "480p");
-    assert_eq!((first, uris.len()), (0, 5));
-    assert_eq!(uris[3..], ["../720p/0badcafe-3.m4s", "0badcafe-4.m4s"]);
+    assert_eq!((first, uris.len()), (1, 5));
+    assert_eq!(uris[3..], ["../720p/0badcafe-4.m4s", "0badcafe-5.m4s"]);
     assert!(text(&mut presentation, "480p").contains("MAP:URI=\"0badcafe-i3.mp4\""));
     assert_eq!(presentation.variants().len(), 2);
 }
@@ -120,8 +120,8 @@ fn a_lost_rung_is_fed_until_it_is_back_and_stays_published() {
     assert_eq!(add(&mut presentation, "480p", 9000, 12_000), None, "its time is there already");
     run(&mut presentation, &["480p", "720p"], 4..5);
     let (first, uris) = listed(&mut presentation, "480p");
-    assert_eq!((first, uris.len()), (0, 5));
-    assert_eq!(uris[4], "0badcafe-4.m4s");
+    assert_eq!((first, uris.len()), (1, 5));
+    assert_eq!(uris[4], "0badcafe-5.m4s");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn an_unwatched_removed_rung_is_forgotten_and_its_addresses_are_not_given_again(
     declare(&mut presentation, &[("source", 0), ("480p", 1)]);
     start(&mut presentation, "480p", 3, 480);
     let uri = add(&mut presentation, "480p", 120_000, 123_000).unwrap();
-    assert_eq!(uri.as_str(), "video/480p/0badcafe-8.m4s");
+    assert_eq!(uri.as_str(), "video/480p/0badcafe-9.m4s");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_rung_forgotten_twice_still_knows_the_numbers_it_used() {
     declare(&mut presentation, &[("480p", 1)]);
     start(&mut presentation, "480p", 3, 480);
     let uri = add(&mut presentation, "480p", 0, 3000).unwrap();
-    assert_eq!(uri.as_str(), "video/480p/0badcafe-3.m4s");
+    assert_eq!(uri.as_str(), "video/480p/0badcafe-4.m4s");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_wholly_new_ladder_never_leaves_the_multivariant_playlist_empty() {
     run(&mut presentation, &["new"], 3..4);
     let text = presentation.multivariant().unwrap();
     assert!(text.contains("video/new/") && !text.contains("video/old/"));
-    assert_eq!(listed(&mut presentation, "old").1.last().unwrap(), "../new/0badcafe-3.m4s");
+    assert_eq!(listed(&mut presentation, "old").1.last().unwrap(), "../new/0badcafe-4.m4s");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn windows_keep_what_the_level_and_four_target_durations_ask_for() {
         }
         let (first, uris) = listed(&mut presentation, "a");
         assert_eq!(uris.len(), entries, "level {level}, {ms} ms");
-        assert_eq!(first, 40 - entries as u64);
+        assert_eq!(first + entries as u64 - 1, 40, "the newest is the fortieth");
     }
 }
 
@@ -231,7 +231,7 @@ fn evicted_segments_stay_for_their_duration_and_the_longest_playlist() {
     // 25 s of playlist, 5 s of its own.
     assert_eq!(presentation.expired(NOON_MS + 30_000), []);
     let freed = presentation.expired(NOON_MS + 30_001);
-    assert_eq!(freed.iter().map(Uri::as_str).collect::<Vec<_>>(), ["video/a/0badcafe-0.m4s"]);
+    assert_eq!(freed.iter().map(Uri::as_str).collect::<Vec<_>>(), ["video/a/0badcafe-1.m4s"]);
     assert_eq!(presentation.expired(NOON_MS + 90_000), []);
 }
 

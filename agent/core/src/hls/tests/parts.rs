@@ -39,16 +39,35 @@ fn a_segment_keeps_its_address_from_its_first_part_to_the_end() {
     let mut presentation = ladder(2, &["720p"]);
     finish(&mut presentation, "720p", 0, 3000);
     let first = grow(&mut presentation, "720p", 3000, 3500).unwrap();
-    assert_eq!(first.as_str(), "video/720p/0badcafe-1.m4s");
-    assert_eq!(newest_parts(&mut presentation, "720p"), ["0badcafe-1.0.m4s"]);
-    assert_eq!(hint(&mut presentation, "720p"), "0badcafe-1.1.m4s");
-    assert!(presentation.is_hinted("video/720p/0badcafe-1.1.m4s"));
-    assert!(!presentation.is_hinted("video/720p/0badcafe-1.2.m4s"));
+    assert_eq!(first.as_str(), "video/720p/0badcafe-2.m4s");
+    assert_eq!(newest_parts(&mut presentation, "720p"), ["0badcafe-2.0.m4s"]);
+    assert_eq!(hint(&mut presentation, "720p"), "0badcafe-2.1.m4s");
+    assert!(presentation.is_hinted("video/720p/0badcafe-2.1.m4s"));
+    assert!(!presentation.is_hinted("video/720p/0badcafe-2.2.m4s"));
     assert_eq!(grow(&mut presentation, "720p", 3000, 5000).as_ref(), Some(&first));
     assert_eq!(finish(&mut presentation, "720p", 3000, 6000).as_ref(), Some(&first));
     assert_eq!(newest_parts(&mut presentation, "720p").len(), 6);
-    assert_eq!(hint(&mut presentation, "720p"), "0badcafe-2.0.m4s");
+    assert_eq!(hint(&mut presentation, "720p"), "0badcafe-3.0.m4s");
     assert!(presentation.held().any(|uri| *uri == first));
+}
+
+/// hls.js 1.7.4 takes a 0 for no number at all when it looks up where a part belongs, and then asks for the first
+/// segment's parts without end.
+#[test]
+fn the_first_segment_of_a_broadcast_has_number_1() {
+    let mut presentation = ladder(2, &["720p", "480p"]);
+    start_sound(&mut presentation, 3);
+    let tracks = [video("720p"), video("480p"), Track::Audio];
+    for (to_ms, is_whole) in [(500, false), (3000, true)] {
+        for track in &tracks {
+            let uri = presentation.add_segment(track, in_parts(0, to_ms, 500, is_whole)).unwrap();
+            assert!(uri.as_str().ends_with("/0badcafe-1.m4s"), "{uri}");
+        }
+    }
+    for track in &tracks {
+        let playlist = parsed(presentation.media_playlist(track, NOON_MS).unwrap());
+        assert_eq!((playlist.media_sequence, playlist.segments[0].uri.as_str()), (1, "0badcafe-1.m4s"), "{track:?}");
+    }
 }
 
 #[test]
@@ -116,9 +135,9 @@ fn a_new_level_names_its_parts_at_once_and_longer_ones_until_they_are_gone() {
 fn one_text_serves_all_who_wait_for_the_same_moment() {
     let mut presentation = ladder(2, &["720p"]);
     finish(&mut presentation, "720p", 0, 3000);
-    let reload = Reload { until: Some(Moment { msn: 1, part: Some(0) }), skips: false };
+    let reload = Reload { until: Some(Moment { msn: 2, part: Some(0) }), skips: false };
     let ask = |presentation: &mut Presentation| presentation.reload(&video("720p"), reload, NOON_MS);
-    assert_eq!(ask(&mut presentation), Answer::Wait(Moment { msn: 1, part: Some(0) }));
+    assert_eq!(ask(&mut presentation), Answer::Wait(Moment { msn: 2, part: Some(0) }));
     grow(&mut presentation, "720p", 3000, 3500);
     let (Answer::Now(one), Answer::Now(other)) = (ask(&mut presentation), ask(&mut presentation)) else {
         panic!("the part is there")
@@ -138,21 +157,21 @@ fn nobody_waits_after_the_end() {
     let reload = Reload { until: Some(Moment { msn: 99, part: Some(9) }), skips: true };
     let Answer::Now(text) = presentation.reload(&video("720p"), reload, NOON_MS) else { panic!("it is over") };
     let text = std::str::from_utf8(&text).unwrap();
-    assert!(text.ends_with("0badcafe-1.m4s\n#EXT-X-ENDLIST\n"), "{text}");
-    assert!(!presentation.is_hinted("video/720p/0badcafe-2.0.m4s"));
+    assert!(text.ends_with("0badcafe-2.m4s\n#EXT-X-ENDLIST\n"), "{text}");
+    assert!(!presentation.is_hinted("video/720p/0badcafe-3.0.m4s"));
 }
 
 #[test]
 fn nobody_waits_while_the_publisher_is_away() {
     let mut presentation = ladder(2, &["720p"]);
     finish(&mut presentation, "720p", 0, 3000);
-    let reload = Reload { until: Some(Moment { msn: 1, part: Some(0) }), skips: false };
+    let reload = Reload { until: Some(Moment { msn: 2, part: Some(0) }), skips: false };
     assert!(matches!(presentation.reload(&video("720p"), reload, NOON_MS), Answer::Wait(_)));
     presentation.pause();
     let Answer::Now(away) = presentation.reload(&video("720p"), reload, NOON_MS) else { panic!("it waits") };
     let away = std::str::from_utf8(&away).unwrap();
     assert!(away.contains("#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=18,") && !away.contains("HINT"), "{away}");
-    assert!(presentation.edges().all(|(_, edge)| edge.has(Moment { msn: 1, part: None })));
+    assert!(presentation.edges().all(|(_, edge)| edge.has(Moment { msn: 2, part: None })));
     presentation.resume(NOON_MS + 60_000);
     assert!(matches!(presentation.reload(&video("720p"), reload, NOON_MS), Answer::Wait(_)));
     assert!(text(&mut presentation, "720p").contains("CAN-BLOCK-RELOAD=YES"));
@@ -165,12 +184,12 @@ fn a_followed_rung_lists_its_feeders_parts_as_they_come() {
         finish(&mut presentation, name, 0, 3000);
     }
     declare(&mut presentation, &[("720p", 4_000_000)]);
-    assert_eq!(hint(&mut presentation, "480p"), "../720p/0badcafe-1.0.m4s");
+    assert_eq!(hint(&mut presentation, "480p"), "../720p/0badcafe-2.0.m4s");
     grow(&mut presentation, "720p", 3000, 4000);
-    assert_eq!(newest_parts(&mut presentation, "480p"), ["../720p/0badcafe-1.0.m4s", "../720p/0badcafe-1.1.m4s"]);
-    assert_eq!(hint(&mut presentation, "480p"), "../720p/0badcafe-1.2.m4s");
+    assert_eq!(newest_parts(&mut presentation, "480p"), ["../720p/0badcafe-2.0.m4s", "../720p/0badcafe-2.1.m4s"]);
+    assert_eq!(hint(&mut presentation, "480p"), "../720p/0badcafe-2.2.m4s");
     finish(&mut presentation, "720p", 3000, 6000);
-    assert_eq!(listed(&mut presentation, "480p").1, ["0badcafe-0.m4s", "../720p/0badcafe-1.m4s"]);
+    assert_eq!(listed(&mut presentation, "480p").1, ["0badcafe-1.m4s", "../720p/0badcafe-2.m4s"]);
 }
 
 #[test]
@@ -190,11 +209,11 @@ fn a_feeders_segment_is_followed_to_its_end_whoever_comes_meanwhile() {
     assert_eq!(grow(&mut presentation, "480p", 3500, 4500), None);
     assert_eq!(newest_parts(&mut presentation, "480p"), fed);
     finish(&mut presentation, &feeder, 3000, 5000);
-    assert_eq!(listed(&mut presentation, "480p").1[1], format!("../{feeder}/0badcafe-1.m4s"));
+    assert_eq!(listed(&mut presentation, "480p").1[1], format!("../{feeder}/0badcafe-2.m4s"));
     // From here on it stands on its own again.
     finish(&mut presentation, other, 3000, 6000);
     finish(&mut presentation, "480p", 3500, 6000);
-    assert_eq!(listed(&mut presentation, "480p").1[2], "0badcafe-2.m4s");
+    assert_eq!(listed(&mut presentation, "480p").1[2], "0badcafe-3.m4s");
 }
 
 #[test]
@@ -219,8 +238,8 @@ fn a_segment_that_nobody_finishes_becomes_a_gap() {
     grow(&mut presentation, "720p", 3000, 4000);
     presentation.resume(NOON_MS + 60_000);
     grow(&mut presentation, "720p", 4000, 4500);
-    assert_eq!(listed(&mut presentation, "720p").1[..2], ["0badcafe-0.m4s", "gap-1.m4s"]);
-    assert_eq!(newest_parts(&mut presentation, "720p"), ["0badcafe-2.0.m4s"]);
+    assert_eq!(listed(&mut presentation, "720p").1[..2], ["0badcafe-1.m4s", "gap-2.m4s"]);
+    assert_eq!(newest_parts(&mut presentation, "720p"), ["0badcafe-3.0.m4s"]);
     presentation.end();
-    assert!(text(&mut presentation, "720p").ends_with("gap-2.m4s\n#EXT-X-ENDLIST\n"));
+    assert!(text(&mut presentation, "720p").ends_with("gap-3.m4s\n#EXT-X-ENDLIST\n"));
 }

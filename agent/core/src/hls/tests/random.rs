@@ -232,6 +232,7 @@ impl World {
         self.check_parts(&name, &text);
         let held: BTreeSet<&str> = self.presentation.held().map(Uri::as_str).collect();
         let playlist = parsed(&text);
+        assert!(playlist.media_sequence >= 1, "{name} lists a segment 0, which hls.js cannot play in parts");
         let target_s = self.target_s.insert(name.clone(), playlist.target_duration).unwrap_or(0);
         assert!(playlist.target_duration >= target_s, "{name}: target duration shrank");
         let total: f32 = playlist.segments.iter().map(|segment| segment.duration).sum();
