@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nixcast_core::control::Observed;
+use nixcast_core::control::{Listener, Observed};
 use nixcast_schema::Settings;
 use nixcast_tests::clip::Clip;
 use nixcast_tests::publish::{Publisher, Target};
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::pair::{IN_FORCE_WITHIN, NEVER_BY_ITSELF, Pair, Place, SOON_BY_ITSELF, settings};
 use crate::watching::{skipped, without_inotify};
-use vault::{HOOK, KEY, PASSWORD, Secrets, Vault, Way};
+use vault::{HOOK, KEY, PASSWORD, Secrets, TLS, Vault, Way};
 
 /// A pair whose settings declare one secret of each kind.
 struct Scene {
@@ -95,10 +95,11 @@ impl Scene {
 }
 
 /// File, object and option of each kind of secret.
-const OBJECTS: [(&str, &str, &str); 3] = [
-    (KEY, "services.nixcast.streamKeys.main", "keyFile"),
-    (PASSWORD, "services.nixcast.admin", "passwordFile"),
-    (HOOK, "services.nixcast.webhooks.hook", "secretFile"),
+const OBJECTS: [(&str, &str, &str); 4] = [
+    (KEY, "services.nixcast.streamKeys.main", "services.nixcast.streamKeys.main.keyFile"),
+    (PASSWORD, "services.nixcast.admin", "services.nixcast.admin.passwordFile"),
+    (HOOK, "services.nixcast.webhooks.hook", "services.nixcast.webhooks.hook.secretFile"),
+    (TLS, "services.nixcast.rtmps.certificateFile", "services.nixcast.rtmps.keyFile"),
 ];
 
 #[test]
@@ -191,45 +192,77 @@ fn activations_leave_the_publisher_alone_until_the_key_is_another() {
 
 type Spoil = fn(&Path);
 
-/// What people leave in place of a secret, and what the reason for holding must say about a stream key, a password and
-/// a webhook's secret; none: it is taken.
-const FILES: &[(&str, Spoil, [Option<&str>; 3])] = &[
-    ("missing", |_| (), [Some("does not exist"); 3]),
-    ("empty", |file| fs::write(file, "").unwrap(), [Some("is empty"); 3]),
-    ("a line end", |file| fs::write(file, "\n").unwrap(), [Some("is empty"); 3]),
-    ("a line end of Windows", |file| fs::write(file, "\r\n").unwrap(), [Some("is empty"); 3]),
-    ("short", |file| fs::write(file, "1234567").unwrap(), [Some("holds 7 bytes"); 3]),
-    ("a folder", |file| fs::create_dir(file).unwrap(), [Some("is a folder"); 3]),
-    ("large", |file| fs::write(file, vec![b'a'; 10 << 20]).unwrap(), [Some("is larger than 4096 bytes"); 3]),
-    ("endless", |file| symlink("/dev/zero", file).unwrap(), [Some("is not a regular file"); 3]),
-    ("nothing", |file| symlink("/dev/null", file).unwrap(), [Some("is not a regular file"); 3]),
-    ("a pipe", |file| pipe(file), [Some("is not a regular file"); 3]),
-    ("a link to itself", |file| symlink(file, file).unwrap(), [Some("could not be read"); 3]),
-    ("a link to nowhere", |file| symlink("nowhere", file).unwrap(), [Some("does not exist"); 3]),
+/// What people leave in place of a secret, and what the reason for holding must say about a stream key, a password,
+/// a webhook's secret and a private key; none: it is taken.
+const FILES: &[(&str, Spoil, [Option<&str>; 4])] = &[
+    ("missing", |_| (), [Some("does not exist"); 4]),
+    ("empty", |file| fs::write(file, "").unwrap(), is_empty()),
+    ("a line end", |file| fs::write(file, "\n").unwrap(), is_empty()),
+    ("a line end of Windows", |file| fs::write(file, "\r\n").unwrap(), is_empty()),
+    ("short", |file| fs::write(file, "1234567").unwrap(), no_key([Some("holds 7 bytes"); 3])),
+    ("a folder", |file| fs::create_dir(file).unwrap(), [Some("is a folder"); 4]),
+    (
+        "large",
+        |file| fs::write(file, vec![b'a'; 10 << 20]).unwrap(),
+        [
+            Some("is larger than 4096 bytes"),
+            Some("is larger than 4096 bytes"),
+            Some("is larger than 4096 bytes"),
+            Some("is larger than 16384 bytes"),
+        ],
+    ),
+    ("endless", |file| symlink("/dev/zero", file).unwrap(), [Some("is not a regular file"); 4]),
+    ("nothing", |file| symlink("/dev/null", file).unwrap(), [Some("is not a regular file"); 4]),
+    ("a pipe", |file| pipe(file), [Some("is not a regular file"); 4]),
+    ("a link to itself", |file| symlink(file, file).unwrap(), [Some("could not be read"); 4]),
+    ("a link to nowhere", |file| symlink("nowhere", file).unwrap(), [Some("does not exist"); 4]),
     (
         "zeros",
         |file| fs::write(file, "hush-hush\0hush").unwrap(),
-        [Some("holds a blank, a line break"), Some("holds a line break"), Some("holds a blank, a line break")],
+        no_key([Some("holds a blank, a line break"), Some("holds a line break"), Some("holds a blank, a line break")]),
     ),
     (
         "bytes",
         |file| fs::write(file, b"hush-hush\xff\xfe\xfd").unwrap(),
-        [Some("holds a blank, a line break"), Some("no UTF-8"), Some("holds a blank, a line break")],
+        no_key([Some("holds a blank, a line break"), Some("no UTF-8"), Some("holds a blank, a line break")]),
     ),
     (
         "two lines",
         |file| fs::write(file, "hush-hush-one\nhush-hush-two\n").unwrap(),
-        [Some("holds a blank, a line break"), Some("holds a line break"), Some("holds a blank, a line break")],
+        no_key([Some("holds a blank, a line break"), Some("holds a line break"), Some("holds a blank, a line break")]),
     ),
     (
         "words",
         |file| fs::write(file, "hush hush hush\n").unwrap(),
-        [Some("holds a blank"), None, Some("holds a blank")],
+        no_key([Some("holds a blank"), None, Some("holds a blank")]),
     ),
-    ("a line", |file| fs::write(file, "hush-hush-hush\n").unwrap(), [None; 3]),
-    ("a line of Windows", |file| fs::write(file, "hush-hush-hash\r\n").unwrap(), [None; 3]),
-    ("no line end", |file| fs::write(file, "hush-hush-hosh").unwrap(), [None; 3]),
+    ("a line", |file| fs::write(file, "hush-hush-hush\n").unwrap(), no_key([None; 3])),
+    ("a line of Windows", |file| fs::write(file, "hush-hush-hash\r\n").unwrap(), no_key([None; 3])),
+    ("no line end", |file| fs::write(file, "hush-hush-hosh").unwrap(), no_key([None; 3])),
+    (
+        "a damaged key",
+        |file| fs::write(file, "-----BEGIN PRIVATE KEY-----\nhush-hush-hush\n-----END PRIVATE KEY-----\n").unwrap(),
+        [
+            Some("holds a blank, a line break"),
+            Some("holds a line break"),
+            Some("holds a blank, a line break"),
+            Some(NO_KEY_INSIDE),
+        ],
+    ),
 ];
+
+/// What is said of a file whose first line promised a private key.
+const NO_KEY_INSIDE: &str = "is no private key that can be read";
+
+/// What is said of a file that holds nothing.
+const fn is_empty() -> [Option<&'static str>; 4] {
+    no_key([Some("is empty"); 3])
+}
+
+/// A private key is known by its first line; whatever else a file holds is none.
+const fn no_key([key, password, hook]: [Option<&'static str>; 3]) -> [Option<&'static str>; 4] {
+    [key, password, hook, Some("holds no private key")]
+}
 
 fn pipe(file: &Path) {
     rustix::fs::mknodat(rustix::fs::CWD, file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -260,7 +293,9 @@ fn whatever_is_wrong_with_a_file_is_told_and_holds_back_nothing_else() {
             match reason {
                 Some(reason) => {
                     let told = scene.wait_held(option, reason);
-                    assert!(told.starts_with(&format!("{option}.{field}: {} ", path.display())), "{told}");
+                    // What only the TLS library can judge is told by the engine, which knows no path.
+                    let place = if *reason == NO_KEY_INSIDE { String::new() } else { format!("{} ", path.display()) };
+                    assert!(told.starts_with(&format!("{field}: {place}")), "{told}");
                     assert!(!told.contains("hush"), "{told}");
                     // What the engine holds stays, since a file may be on its way back.
                     assert!(secrets.are_in_force(&scene.pair.observe()), "{what} for {name}");
@@ -297,11 +332,12 @@ fn a_key_that_was_never_good_lets_nobody_in() {
     write_settings(&file, &settings);
     let pair = Pair::start_unready(&file, Place::new(), None);
     let mut scene = Scene { pair, vault, secrets, settings, folder };
-    for (_, option, _) in OBJECTS {
-        scene.wait_held(option, "is empty");
+    for ((_, option, _), reason) in OBJECTS.iter().zip(is_empty()) {
+        scene.wait_held(option, reason.unwrap());
     }
     let observed = scene.pair.observe();
     assert!(observed.stream_keys.is_empty() && observed.admin.is_none() && observed.webhooks.is_empty());
+    assert!(observed.certificate.is_none() && !observed.listeners.contains_key(&Listener::Rtmps));
     for key in ["", "\n", "main"] {
         let target = Target { stream_key: key.to_owned(), ..scene.target() };
         let refused = Publisher::copy(&target, &Clip::SMALL);
@@ -357,10 +393,7 @@ fn a_file_the_agent_may_not_read_is_named() {
     let scene = Scene { pair, vault, secrets, settings, folder };
     for (name, option, field) in OBJECTS {
         let told = scene.wait_held(option, "may not be read by the agent");
-        assert_eq!(
-            told,
-            format!("{option}.{field}: {} may not be read by the agent", scene.vault.file(name).display())
-        );
+        assert_eq!(told, format!("{field}: {} may not be read by the agent", scene.vault.file(name).display()));
     }
     // Whoever runs as the agent cannot look into its memory all the same: the kernel gives that to root.
     let owner = fs::metadata(format!("/proc/{}/environ", scene.pair.agent().id())).unwrap().uid();
@@ -420,6 +453,7 @@ fn a_file_that_never_answers_holds_back_itself_alone() {
     scene.wait_held(OBJECTS[0].1, "could not be read within 5 s");
     assert!(scene.secrets.are_in_force(&scene.pair.observe()), "what the engine holds stays");
     let fresh = Secrets { key: scene.secrets.key.clone(), ..Secrets::random() };
+    scene.vault.install_chain(&fresh);
     for (name, content) in fresh.each().into_iter().filter(|(name, _)| *name != KEY) {
         let file = scene.vault.file(name);
         vault::write(&file.with_extension("new"), content);

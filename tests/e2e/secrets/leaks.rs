@@ -18,8 +18,8 @@ use nixcast_tests::{http, process, wait};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use serde_json::{Value, json};
 
-use super::vault::{Secrets, Way, random};
-use super::{OBJECTS, Scene, memory};
+use super::vault::{Secrets, TLS, Way, random};
+use super::{NO_KEY_INSIDE, OBJECTS, Scene, memory};
 use crate::live::rung;
 use crate::pair::{IN_FORCE_WITHIN, NEVER_BY_ITSELF, Place, settings};
 use crate::watching::skipped;
@@ -75,7 +75,7 @@ impl Heard {
     }
 
     #[track_caller]
-    fn assert_without(&self, secrets: &[&str]) {
+    fn assert_without(&self, secrets: &[Vec<u8>]) {
         for (place, text) in &self.0 {
             // Each byte as a letter, so that the search for texts, which is a fast one, takes a core dump as well.
             let text: String = text.iter().copied().map(char::from).collect();
@@ -94,15 +94,16 @@ impl Heard {
     }
 }
 
-/// A secret as it is, as it stands in an address, and as a debugging print of bytes may have it.
-fn forms(secret: &str) -> Vec<String> {
-    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
+/// A secret as it is, as it stands in an address, and as a debugging print of bytes may have it. Each byte as a letter.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let plain: String = secret.iter().copied().map(char::from).collect();
+    let hex = secret.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("text takes text");
         hex
     });
-    let bytes: Vec<u8> = secret.bytes().collect();
-    let list = format!("{bytes:?}");
-    vec![secret.to_owned(), secret.replace(' ', "%20"), hex, list.trim_matches(['[', ']']).to_owned()]
+    let list = format!("{secret:?}");
+    let in_address = plain.replace(' ', "%20");
+    vec![plain, in_address, hex, list.trim_matches(['[', ']']).to_owned()]
 }
 
 fn start(name: &str) -> Scene {
@@ -118,23 +119,26 @@ fn the_engine_is_given_neither_key_nor_password_nor_path() {
     // Stands in the engine's memory for sure, or looking through it proves nothing.
     let marker = format!("marker-{}", random());
     let scene = start(&marker);
-    let Secrets { key, password, hook } = &scene.secrets;
+    let Secrets { key, password, hook, tls, authority: _ } = &scene.secrets;
+    let line = tls.key.lines().nth(1).expect("a key has more than its first line").to_owned();
     let hash = scene.pair.observe().stream_keys["main"].hash.clone();
     let folder = scene.vault.root().to_str().unwrap().to_owned();
-    let needles: Vec<&[u8]> = [&marker, &hash, key, password, hook, &folder].map(String::as_bytes).to_vec();
+    let needles: Vec<&[u8]> = [&marker, &hash, key, password, hook, &line, &folder].map(String::as_bytes).to_vec();
 
     let engine = scene.pair.engine.id();
-    let [has_marker, has_hash, has_key, has_password, has_hook, has_folder] =
+    let [has_marker, has_hash, has_key, has_password, has_hook, has_line, has_folder] =
         memory::count(engine, &needles).try_into().expect("one count for each needle");
     assert!(has_marker > 0 && has_hash > 0, "what the engine does hold is not found: {has_marker}, {has_hash}");
     assert_eq!((has_key, has_password, has_folder), (0, 0, 0), "key, password and path in the engine's memory");
-    // It has to sign with this one.
-    println!("the webhook's secret stands in the engine's memory {has_hook} times");
+    // It has to sign with this one, and to speak TLS with that.
+    println!(
+        "the webhook's secret stands in the engine's memory {has_hook} times, a line of the private key {has_line}"
+    );
 
     // The same search finds each of them where it belongs.
-    let [_, _, has_key, has_password, has_hook, has_folder] =
+    let [_, _, has_key, has_password, has_hook, has_line, has_folder] =
         memory::count(scene.pair.agent().id(), &needles).try_into().expect("one count for each needle");
-    let in_agent = [has_key, has_password, has_hook, has_folder];
+    let in_agent = [has_key, has_password, has_hook, has_line, has_folder];
     assert!(in_agent.iter().all(|count| *count > 0), "the agent's memory holds them {in_agent:?} times");
 
     for entry in fs::read_dir(format!("/proc/{engine}/fd")).unwrap().flatten() {
@@ -167,7 +171,10 @@ fn no_secret_is_said_or_written_anywhere() {
         let _status = log_in(scene.settings.http.port, authorization);
     }
 
-    let publisher = Publisher::copy(&scene.target(), &Clip::SMALL);
+    let secured = scene.settings.rtmps.port;
+    publish_in_vain(&format!("rtmps://127.0.0.1:{secured}/live/{}", old.key));
+    let trusted = scene.secrets.authority.file();
+    let publisher = Publisher::copy_with_tls(&scene.target(), secured, &trusted, &Clip::SMALL);
     let worker = wait::until("a worker", IN_FORCE_WITHIN, || scene.pair.observe().broadcast?.worker_pid);
     let engine = scene.pair.engine.id();
     for (name, id) in [("agent", scene.pair.agent().id()), ("engine", engine), ("worker", worker)] {
@@ -175,8 +182,9 @@ fn no_secret_is_said_or_written_anywhere() {
         heard.file(&format!("the {name}'s environment"), format!("/proc/{id}/environ"));
     }
     let current = scene.secrets.clone();
-    let needles: Vec<&[u8]> = current.each().iter().map(|(_, secret)| secret.as_bytes()).collect();
-    assert_eq!(memory::count(worker, &needles), [0; 3], "secrets in the worker's memory");
+    let telling = current.telling();
+    let needles: Vec<&[u8]> = telling.iter().map(Vec::as_slice).collect();
+    assert!(memory::count(worker, &needles).iter().all(|count| *count == 0), "secrets in the worker's memory");
     let while_live = memory::count(engine, &needles)[0];
     heard.commands(&scene, &other);
     heard.add("what the engine says it runs", scene.pair.observed_text());
@@ -197,8 +205,14 @@ fn no_secret_is_said_or_written_anywhere() {
     for (name, option, _) in OBJECTS {
         let file = scene.vault.file(name);
         let content = fs::read_to_string(&file).unwrap();
-        super::vault::write(&file, &format!("{content}\n{pasted}\n"));
-        scene.wait_held(option, "holds a");
+        if name == TLS {
+            // Around a key in PEM anything may stand.
+            super::vault::write(&file, &content.replacen('\n', &format!("\n{pasted}\n"), 1));
+            scene.wait_held(option, NO_KEY_INSIDE);
+        } else {
+            super::vault::write(&file, &format!("{content}\n{pasted}\n"));
+            scene.wait_held(option, "holds a");
+        }
         heard.commands(&scene, &other);
         scene.vault.install(&current);
         scene.wait_not_held();
@@ -208,16 +222,20 @@ fn no_secret_is_said_or_written_anywhere() {
     heard.add("the agent's log", scene.pair.agent_log());
     heard.add("the engine's and its worker's log", scene.pair.engine.log());
     heard.folder("the ledger", &scene.pair.state_dir());
-    let all = [&old, &current].map(|secrets| secrets.each().map(|(_, secret)| secret));
-    let all: Vec<&str> = all.into_iter().flatten().chain([pasted.as_str()]).collect();
-    println!("{} secrets looked for in {} texts of {} bytes in all", all.len(), heard.0.len(), heard.bytes());
+    let all: Vec<Vec<u8>> = [old.telling(), current.telling(), vec![pasted.into_bytes()]].concat();
+    println!(
+        "{} secrets and parts of secrets looked for in {} texts of {} bytes in all",
+        all.len(),
+        heard.0.len(),
+        heard.bytes()
+    );
     heard.assert_without(&all);
     assert_can_fail(heard, "another name");
 }
 
 /// The search would have found a secret: it finds what was said on purpose.
 fn assert_can_fail(heard: Heard, said: &str) {
-    let is_found = std::panic::catch_unwind(|| heard.assert_without(&[said])).is_err();
+    let is_found = std::panic::catch_unwind(|| heard.assert_without(&[said.as_bytes().to_vec()])).is_err();
     assert!(is_found, "{said:?} was said, and is not found");
 }
 
@@ -259,6 +277,8 @@ fn refused_documents(scene: &Scene, heard: &mut Heard) -> String {
         with("/streamKeys/0/key", json!(pasted)),
         with("/admin/passwordFile", json!(pasted)),
         with("/admin/password", json!(pasted)),
+        with("/rtmps/keyFile", json!(pasted)),
+        with("/rtmps/key", json!(pasted)),
         with("/webhooks/0/secretFile", json!([pasted])),
         with("/webhooks/0/secret", json!({ "value": pasted })),
         with("/streamKeys", json!({ "main": pasted })),

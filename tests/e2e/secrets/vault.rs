@@ -5,12 +5,17 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nixcast_core::certificates::{CertificateChain, PrivateKey};
 use nixcast_core::control::Observed;
 use nixcast_core::keys::Salt;
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_core::{keys, passwords};
-use nixcast_schema::{Settings, StreamKey, Webhook, WebhookEvent};
+use nixcast_schema::{Rtmps, Settings, StreamKey, Webhook, WebhookEvent};
+use nixcast_tests::certificate::{Authority, KeyKind, Pair};
 use nixcast_tests::server::free_port;
 use tempfile::TempDir;
 
@@ -18,23 +23,46 @@ use tempfile::TempDir;
 pub(super) const KEY: &str = "live/main";
 pub(super) const PASSWORD: &str = "live/admin";
 pub(super) const HOOK: &str = "hook";
+pub(super) const TLS: &str = "live/tls-key";
 
 /// One secret of every kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Secrets {
     pub(super) key: String,
     pub(super) password: String,
     pub(super) hook: String,
+    /// Its certificate is no secret, and comes and goes with it.
+    pub(super) tls: Pair,
+    /// What publishers have to trust.
+    pub(super) authority: Arc<Authority>,
 }
 
 impl Secrets {
     /// New ones, which nothing else in any memory or log can look like.
     pub(super) fn random() -> Self {
-        Self { key: random(), password: format!("pass word {}", random()), hook: random() }
+        let authority = Arc::new(Authority::new());
+        let tls = authority.issue(KeyKind::Pkcs8);
+        Self { key: random(), password: format!("pass word {}", random()), hook: random(), tls, authority }
     }
 
-    pub(super) fn each(&self) -> [(&'static str, &str); 3] {
-        [(KEY, &self.key), (PASSWORD, &self.password), (HOOK, &self.hook)]
+    /// Contents of the files.
+    pub(super) fn each(&self) -> [(&'static str, &str); 4] {
+        [(KEY, &self.key), (PASSWORD, &self.password), (HOOK, &self.hook), (TLS, &self.tls.key)]
+    }
+
+    /// Whatever gives one of them away: of the private key each line of its file that holds some of it, and the number
+    /// that it is.
+    pub(super) fn telling(&self) -> Vec<Vec<u8>> {
+        let base64: Vec<&str> = self.tls.key.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = STANDARD.decode(base64.concat()).expect("OpenSSL writes PEM");
+        // The version of an ECPrivateKey and the head of its octet string (RFC 5915, section 3), for P-256.
+        let head = [2, 1, 1, 4, 32];
+        let at = der.windows(head.len()).position(|bytes| bytes == head).expect("a key of P-256") + head.len();
+        // 64 letters a line are 48 bytes.
+        let lines = &base64[..=(at + 31) / 48];
+        let words = [&self.key, &self.password, &self.hook].map(String::as_str);
+        let texts = words.into_iter().chain(lines.iter().copied()).map(|text| text.as_bytes().to_vec());
+        texts.chain([der[at..at + 32].to_vec()]).collect()
     }
 
     /// Whether these are what the engine goes by.
@@ -45,8 +73,12 @@ impl Secrets {
             let secret = SigningSecret::from_file_content(self.hook.as_bytes()).expect("a usable secret");
             Salt::from_hex(&held.salt).is_some_and(|salt| secret.fingerprint(&salt) == held.hash)
         });
+        let chain = CertificateChain::from_file_content(self.tls.chain.as_bytes()).expect("a usable chain");
+        let private_key = PrivateKey::from_file_content(self.tls.key.as_bytes()).expect("a usable private key");
+        let is_shown = observed.certificate.as_ref().is_some_and(|shown| shown.is_of(&chain, &private_key));
         // The slow one last, and only when it counts.
         key && is_hook
+            && is_shown
             && (observed.admin.as_ref())
                 .is_some_and(|admin| passwords::verify(&admin.password_hash, self.password.as_bytes()))
     }
@@ -103,6 +135,11 @@ impl Vault {
         self.root.path()
     }
 
+    /// The certificate, where everybody may read it.
+    fn chain(&self) -> PathBuf {
+        self.path("fullchain.pem")
+    }
+
     /// The path that the settings name.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         match self.way {
@@ -117,6 +154,7 @@ impl Vault {
     /// Puts secrets where they are read, as the manager does at every activation, whether they are new or not.
     pub(super) fn install(&mut self, secrets: &Secrets) {
         self.generation += 1;
+        self.install_chain(secrets);
         match self.way {
             Way::InPlace => self.each_file(secrets, write),
             Way::Renamed => self.each_file(secrets, |file, content| {
@@ -131,6 +169,13 @@ impl Vault {
             Way::Sops => self.sops_install_secrets(secrets),
             Way::Agenix => self.agenix_activation(secrets),
         }
+    }
+
+    /// Puts the certificate beside them, with one rename.
+    pub(super) fn install_chain(&self, secrets: &Secrets) {
+        let fresh = self.chain().with_extension("new");
+        fs::write(&fresh, &secrets.tls.chain).expect("a certificate can be written");
+        fs::rename(fresh, self.chain()).expect("a file can be renamed in its own folder");
     }
 
     fn each_file(&self, secrets: &Secrets, put: impl Fn(&Path, &str)) {
@@ -224,6 +269,13 @@ impl Vault {
             events: vec![WebhookEvent::StreamStarted],
             secret_file: Some(text(HOOK)),
         });
+        settings.rtmps = Rtmps {
+            enable: true,
+            address: "127.0.0.1".to_owned(),
+            port: free_port(),
+            certificate_file: self.chain().to_str().map(str::to_owned),
+            key_file: Some(text(TLS)),
+        };
     }
 }
 
