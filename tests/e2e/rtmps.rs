@@ -7,9 +7,13 @@ use std::path::PathBuf;
 use nixcast_core::control::{Listener, ObjectId};
 use nixcast_tests::certificate::{Authority, KeyKind, Pair, shown_at};
 use nixcast_tests::clip::Clip;
+use nixcast_tests::obs::{Mode, Obs};
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::{CONVERGED_WITHIN, LIVE_WITHIN, Nixcast, Scene, free_port, replace};
 use nixcast_tests::{wait, watcher::LiveWatcher};
+use tempfile::TempDir;
+
+use crate::watching::skipped;
 
 const OBJECT: &str = "services.nixcast.rtmps.certificateFile";
 
@@ -38,6 +42,13 @@ impl Secured {
 
     fn publish(&self) -> Publisher {
         Publisher::copy_with_tls(&self.server.target("main"), self.port(), &self.authority.file(), &Clip::SMALL)
+    }
+
+    /// A folder with the one authority that is to be trusted.
+    fn authorities(&self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(self.authority.file(), folder.path().join("authority.pem")).unwrap();
+        folder
     }
 
     fn shown(&self) -> Result<String, String> {
@@ -88,6 +99,50 @@ fn a_publisher_with_tls_goes_live_and_a_renewal_under_way_is_felt_by_nobody() {
     assert!(publisher.is_running(), "{}", publisher.log());
     assert_eq!(secured.server.broadcast().unwrap().session, session);
     watcher.finish().assert_plays();
+}
+
+/// Whether OBS can be given authorities of a test's own; says so if not.
+fn can_tell_obs() -> bool {
+    let can = Obs::can_be_told_whom_to_trust();
+    if !can {
+        skipped("OBS with TLS", "no user namespace to give it authorities of its own in");
+    }
+    can
+}
+
+#[test]
+fn obs_with_tls_goes_live_and_plays() {
+    if !can_tell_obs() {
+        return;
+    }
+    let secured = Secured::start();
+    let authorities = secured.authorities();
+    let key = &secured.server.keys["main"];
+    let obs = Obs::start_with_tls(secured.port(), key, authorities.path(), Mode::Advanced);
+    secured.server.wait_live();
+    let watcher = LiveWatcher::start(secured.server.http_port());
+    watcher.wait_track("/hls/audio/stream.m3u8", 1);
+    watcher.wait_segments(3);
+    assert!(obs.is_running(), "{}", obs.log());
+    watcher.finish().assert_plays();
+}
+
+#[test]
+fn obs_shows_that_it_does_not_trust_the_certificate() {
+    if !can_tell_obs() {
+        return;
+    }
+    let secured = Secured::start();
+    let stranger = tempfile::tempdir().unwrap();
+    std::fs::copy(Authority::new().file(), stranger.path().join("other.pem")).unwrap();
+    let key = &secured.server.keys["main"];
+    let obs = Obs::start_with_tls(secured.port(), key, stranger.path(), Mode::Advanced);
+    let reason = "Cert verify failed: 8 (The certificate is not correctly signed by the trusted CA)";
+    wait::until("the reason in OBS's log", LIVE_WITHIN, || obs.log().contains(reason).then_some(()));
+    // It shows its reason in a window, and would wait for somebody to close that.
+    obs.kill();
+    assert_eq!(secured.server.broadcast(), None);
+    secured.server.assert_no_key_is_kept();
 }
 
 #[test]

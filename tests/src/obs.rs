@@ -20,6 +20,10 @@ use crate::publish::Target;
 /// Name of the profile and of the scene collection in the throw-away home.
 const NAME: &str = "nixcast";
 
+/// Starts a program with the folder named next in the place of the authorities that the machine trusts.
+const ELSEWHERE: [&str; 6] =
+    ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/ssl/certs && exec \"$@\""];
+
 /// How OBS is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -41,11 +45,34 @@ pub struct Obs {
 
 impl Obs {
     pub fn start(target: &Target, mode: Mode) -> Self {
+        Self::start_in(&[], &target.server(), &target.stream_key, mode)
+    }
+
+    /// Streams with TLS to `port`. OBS asks no setting and no variable whom to trust, but reads every file of
+    /// `/etc/ssl/certs` itself: it is started where `authorities` lies in its place, and nobody else sees it there.
+    ///
+    /// The name is "localhost" because OBS's TLS library does not look at the addresses in a certificate.
+    pub fn start_with_tls(port: u16, stream_key: &str, authorities: &Path, mode: Mode) -> Self {
+        let authorities = authorities.to_str().expect("temporary folders have plain names");
+        let place = [&ELSEWHERE[..], &[authorities]].concat();
+        Self::start_in(&place, &format!("rtmps://localhost:{port}/live"), stream_key, mode)
+    }
+
+    /// Whether there can be such a place on this machine.
+    pub fn can_be_told_whom_to_trust() -> bool {
+        let tried = Command::new(ELSEWHERE[0]).args(&ELSEWHERE[1..]).args(["/tmp", "true"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    }
+
+    /// `place`: the words that OBS is started with, such as a program that starts it elsewhere.
+    fn start_in(place: &[&str], server: &str, stream_key: &str, mode: Mode) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
-        write_home(home.path(), target, mode);
+        write_home(home.path(), &service(server, stream_key), mode);
         let screen = Screen::open();
-        let mut command = Command::new("obs");
+        let words = [place, &["obs"]].concat();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(["--multi", "--disable-updater", "--disable-missing-files-check", "--startstreaming"])
             .args(["--profile", NAME, "--collection", NAME, "--scene", NAME])
             .env_remove("XDG_CONFIG_HOME")
@@ -113,7 +140,7 @@ impl Drop for Screen {
     }
 }
 
-fn write_home(home: &Path, target: &Target, mode: Mode) {
+fn write_home(home: &Path, service: &Value, mode: Mode) {
     let root = home.join(".config/obs-studio");
     let profile = root.join("basic/profiles").join(NAME);
     let scenes = root.join("basic/scenes");
@@ -125,7 +152,7 @@ fn write_home(home: &Path, target: &Target, mode: Mode) {
     fs::DirBuilder::new().mode(0o700).create(home.join("run")).expect("a fresh home can be written to");
     put(&root.join("global.ini"), global_ini());
     put(&profile.join("basic.ini"), profile_ini(mode));
-    put(&profile.join("service.json"), service(target).to_string());
+    put(&profile.join("service.json"), service.to_string());
     if mode != Mode::SimpleDefault {
         let keyint_sec = if mode == Mode::AdvancedAuto { 0 } else { 2 };
         put(&profile.join("streamEncoder.json"), encoder(keyint_sec).to_string());
@@ -161,10 +188,10 @@ fn profile_ini(mode: Mode) -> String {
     )
 }
 
-fn service(target: &Target) -> Value {
+fn service(server: &str, stream_key: &str) -> Value {
     json!({
         "type": "rtmp_custom",
-        "settings": { "server": target.server(), "key": target.stream_key, "use_auth": false, "bwtest": false },
+        "settings": { "server": server, "key": stream_key, "use_auth": false, "bwtest": false },
     })
 }
 
