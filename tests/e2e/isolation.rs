@@ -208,6 +208,50 @@ fn without_another_rung_the_worker_is_started_until_it_lives() {
     live.assert_untouched();
 }
 
+/// Starts a program for whom one system call of x86-64 does not exist, as on a kernel without it: seccomp(2), the number
+/// of the call at the beginning of `seccomp_data`, `SECCOMP_RET_ERRNO` with `ENOSYS`.
+#[cfg(target_arch = "x86_64")]
+const WITHOUT_CALL: &str = "
+import ctypes, os, struct, sys
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+LOAD, EQUAL, RETURN, ERRNO_ENOSYS, ALLOW = 0x20, 0x15, 0x06, 0x50026, 0x7fff0000
+steps = [(LOAD, 0, 0, 0), (EQUAL, 0, 1, int(sys.argv[1])), (RETURN, 0, 0, ERRNO_ENOSYS), (RETURN, 0, 0, ALLOW)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('=HBBI', *step) for step in steps))
+program = ctypes.create_string_buffer(struct.pack('@HP', len(steps), ctypes.addressof(code)))
+prctl = ctypes.CDLL(None).prctl
+if prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program): sys.exit('no filter')
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+
+/// What is said of the worker's sandbox, of a server to whom the system call `number` is missing.
+#[cfg(target_arch = "x86_64")]
+fn told_without_call(number: i64) -> Option<String> {
+    let (mut scene, _) = scene(vec![source(), rung("low", 144, 150)]);
+    scene.place = ["python3", "-c", WITHOUT_CALL, &number.to_string()].map(Into::into).to_vec();
+    let live = Live::start(scene);
+    wait_own_pictures(&live, "low");
+    let conditions = live.server.observe().conditions;
+    let told = conditions.into_iter().find(|one| one.kind == "WorkerSandboxWeak").map(|one| one.message);
+    let shown = String::from_utf8_lossy(&live.server.command(&["status"]).stdout).into_owned();
+    assert_eq!(shown.contains("not fully locked in"), told.is_some(), "{shown}");
+    assert!(live.server.is_converged(), "what a machine lacks is no difference from the settings");
+    live.assert_untouched();
+    told
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_machine_without_a_part_of_the_sandbox_encodes_and_status_says_what_is_missing() {
+    // Of afs_syscall(2), which no kernel has: whoever takes that away takes nothing.
+    assert_eq!(told_without_call(183), None, "this machine has the whole sandbox");
+    for (number, layer) in [(444, "Landlock"), (317, "the system call filter")] {
+        let told = told_without_call(number).unwrap_or_default();
+        println!("{told}");
+        assert!(told.starts_with(&format!("the transcoder worker is not fully locked in: {layer}: ")), "{told}");
+        assert!(!told.contains(';'), "one layer is missing: {told}");
+    }
+}
+
 /// The seconds of CPU time that a process may use in all.
 fn cpu_limit(pid: u32) -> Option<u64> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;

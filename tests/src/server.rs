@@ -36,6 +36,8 @@ pub struct Scene {
     pub settings: Settings,
     /// Set for the server on top of the test's own.
     pub environment: Vec<(String, OsString)>,
+    /// The words the server is started with, such as a program that takes something away from it first.
+    pub place: Vec<OsString>,
     keys: BTreeMap<String, String>,
 }
 
@@ -50,7 +52,7 @@ impl Scene {
         settings.video.latency_level = 0;
         settings.reconcile.interval_seconds = 5;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { folder, settings, environment: Vec::new(), keys: BTreeMap::new() }
+        Self { folder, settings, environment: Vec::new(), place: Vec::new(), keys: BTreeMap::new() }
     }
 
     /// A scene with one key named "main".
@@ -122,8 +124,10 @@ impl Scene {
 
     fn spawn_with(self, source: &[&std::ffi::OsStr]) -> Nixcast {
         let state = self.folder.path().join("state");
-        let mut command = Command::new(binary());
-        command.arg("run").args(source).arg("--state-dir").arg(&state).envs(self.environment);
+        let mut words = self.place;
+        words.push(binary().into_os_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("run").args(source).arg("--state-dir").arg(&state).envs(self.environment);
         let process = Process::spawn("nixcast run", &mut command, &self.folder.path().join("nixcast.log"));
         Nixcast { process, settings: self.settings, keys: self.keys, folder: self.folder }
     }
