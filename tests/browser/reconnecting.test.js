@@ -40,7 +40,8 @@ describe('a viewer whose stream is interrupted', { timeout: 400_000 }, () => {
     await until('the state', SAID_WITHIN, async () => (await viewer.sample()).state === 'reconnecting');
     assert.equal((await badge(viewer).innerText()).trim(), 'Reconnecting');
     assert.match(await viewer.page.locator('[role=status].unseen').innerText(), /will continue/);
-    assert.ok((await viewer.sample()).width > 0, 'the last picture is gone');
+    // Who comes meanwhile is told at once, and has to fetch the picture.
+    await until('the last picture', SAID_WITHIN, async () => (await viewer.sample()).width > 0);
   }
 
   /** The picture moves again, in the same document, with nothing over it. */
