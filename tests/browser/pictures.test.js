@@ -35,6 +35,7 @@ describe('a picture', { timeout: 300_000 }, () => {
       const theme = { ...settings.instance.theme, ...instance.theme };
       settings.instance = { ...settings.instance, ...instance, theme };
       settings.video.variants.push(rung('360p', 360, 700));
+      settings.broadcast.graceSeconds = 120;
     });
     browser = await launch();
   });
@@ -52,6 +53,10 @@ describe('a picture', { timeout: 300_000 }, () => {
       await viewer.page.locator('.player').hover();
       const controls = viewer.page.locator('.controls');
       await until('the controls', 5000, () => controls.evaluate((all) => getComputedStyle(all).opacity === '1'));
+    } else if (name.startsWith('reconnecting')) {
+      // What there is of it plays to its end first.
+      await until('the last picture', 20_000, async () => (await viewer.sample()).time > 1);
+      await viewer.page.getByText('Reconnecting… the stream will continue').waitFor();
     } else {
       await viewer.page.getByText('Nobody is publishing.').waitFor();
     }
@@ -69,5 +74,11 @@ describe('a picture', { timeout: 300_000 }, () => {
     await server.publish({ isDemo: Boolean(folder) });
     await take('live-desktop', DESKTOP);
     await take('live-phone', PHONE);
+  });
+
+  it('of a page whose publisher is lost, on a desktop and on a phone', async () => {
+    await server.losePublisher();
+    await take('reconnecting-desktop', DESKTOP);
+    await take('reconnecting-phone', PHONE);
   });
 });
