@@ -8,7 +8,7 @@
 //! for as long as it lasts.
 
 mod liveness;
-mod newest;
+mod possible;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::control::{Encode, Rung};
 
 pub use liveness::Liveness;
-pub use newest::Newest;
+pub use possible::{could_be_picture, could_be_sound};
 
 /// A worker that lived at least this long has proved itself: its end is not counted as a quick death.
 const PROVEN: Duration = Duration::from_secs(30);
@@ -80,8 +80,7 @@ pub struct Degraded {
 
 impl Supervision {
     /// The declared rungs that are to run now.
-    #[must_use]
-    pub fn permitted(&self, declared: &BTreeMap<String, Rung>) -> BTreeMap<String, Rung> {
+    fn permitted(&self, declared: &BTreeMap<String, Rung>) -> BTreeMap<String, Rung> {
         declared
             .iter()
             .filter(|(name, rung)| is_passthrough(rung) || !self.is_left_out(name))

@@ -67,8 +67,8 @@ impl Timeline {
         Self::starting_at(0)
     }
 
-    /// For a session that continues a broadcast: its first unit is at `offset_90k` (90 kHz, from 0; the
-    /// [`Self::end_90k`] of the session before, plus a pause if there is to be one).
+    /// For a session that continues a broadcast: its first unit is at `offset_90k` (90 kHz, from 0), which lies behind
+    /// the end of the session before.
     #[must_use]
     pub fn starting_at(offset_90k: i64) -> Self {
         Self {
@@ -164,14 +164,6 @@ impl Timeline {
         self.filling = Filling::Running;
         self.next_sample = Some(next + SAMPLES_PER_FRAME);
         Some(next)
-    }
-
-    /// End of what has been placed so far, 90 kHz.
-    #[must_use]
-    pub fn end_90k(&self) -> i64 {
-        let video = self.last_dts.map(|last| last + self.frame_ms * TICKS_PER_MS);
-        let audio = self.next_sample.map(|sample| rescale_up(sample, i64::from(VIDEO_TIMESCALE), self.audio_rate));
-        video.max(audio).unwrap_or(self.start)
     }
 }
 

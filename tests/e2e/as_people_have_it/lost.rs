@@ -54,6 +54,29 @@ fn sound_without_a_picture_whatever_the_ladder() {
     });
 }
 
+/// Minutes of it, sent as fast as the machine takes them: what the worker makes of sound is believed for as long as the
+/// publisher's own goes on, with or without a picture to hold it against.
+#[test]
+fn sound_without_a_picture_for_minutes_costs_no_worker() {
+    const TURN_MS: u32 = 30_000;
+    let server = serve(Ladder::Encoded);
+    let clip: Vec<Tag> = flv::read(&Beat::USUAL.file()).into_iter().filter(|tag| tag.kind == Kind::Audio).collect();
+    let turn = |number: u32| {
+        let tags = clip.iter().filter(move |tag| number == 0 || !tag.is_config());
+        tags.map(move |tag| Tag { time: tag.time + number * TURN_MS, ..tag.clone() })
+    };
+    let file = server.folder().join("sound.flv");
+    flv::write(&file, &(0..20).flat_map(turn).collect::<Vec<_>>());
+    let publisher = Publisher::copy_file(&server.target("main"), &file, 20.0);
+    wait::until("five minutes of sound", LIVE_WITHIN, || {
+        let list = playlist::media(server.http_port(), SOUND).ok()?;
+        (playlist::last_msn(&list) as f32 * list.segments.first()?.duration > 300.0).then_some(())
+    });
+    assert!(publisher.is_running(), "{}", publisher.log());
+    assert!(server.log().contains("transcoder worker started"));
+    assert!(!server.log().contains("transcoder worker lost"), "{}", server.log());
+}
+
 /// A picture that comes seconds after the sound, when that is offered alone already, is taken up.
 #[test]
 fn a_picture_that_comes_late() {

@@ -23,7 +23,7 @@ use nixcast_core::ids::{EncoderId, SessionId};
 use nixcast_core::ladder::{AudioOrder, Ladder, LatencyLevel, Orders, Terms};
 use nixcast_core::lifecycle::{Lifecycle, Standing};
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
-use nixcast_core::supervision::{Newest, Supervision};
+use nixcast_core::supervision::Supervision;
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
 use nixcast_schema::{Encoder, Overload};
@@ -80,8 +80,6 @@ pub(super) struct Show {
     supervision: Supervision,
     /// When the worker was last looked at.
     looked_at: Instant,
-    /// How far the publisher's time has come.
-    newest: Newest,
     next_epoch: u64,
     restart_at: Option<Instant>,
     dropped_units: u64,
@@ -227,7 +225,6 @@ impl Show {
             leaving: None,
             supervision: Supervision::default(),
             looked_at: Instant::now(),
-            newest: Newest::default(),
             next_epoch: 1,
             restart_at: None,
             dropped_units: 0,
@@ -312,7 +309,6 @@ impl Show {
             self.order_sound();
             self.present_ladder(stage);
         }
-        self.newest.note(unit.dts);
         let level = self.orders.latency;
         let mut made = Vec::new();
         for (name, rung) in &mut self.tracks {
