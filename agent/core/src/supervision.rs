@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::control::{Encode, Rung};
 
 pub use liveness::Liveness;
-pub use possible::{could_be_picture, could_be_sound};
+pub use possible::{could_be_picture, could_be_rate, could_be_sound};
 
 /// A worker that lived at least this long has proved itself: its end is not counted as a quick death.
 const PROVEN: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::FAULT_VARIABLE;
-use crate::protocol::{EncoderSpec, FromWorker, MediaUnit};
+use crate::protocol::{EncoderSpec, FromWorker, MediaUnit, WorkerReport};
 
 /// Pictures that go well before anything is done: a second and a half at 30 fps.
 const GOOD_UNITS: u32 = 45;
@@ -58,15 +58,23 @@ pub(super) fn before_unit(socket: &UnixStream) {
         "nonsense" => send(socket, &[0xa5; 4096]),
         "timeless" => {
             let data = Bytes::from_static(&[0, 0, 0, 1, 0x65]);
-            let unit = MediaUnit { track: 1, is_sync: true, dts: i64::MAX, pts: i64::MAX, data };
-            let mut frame = BytesMut::new();
-            if FromWorker::Video(unit).encode(&mut frame).is_ok() {
-                send(socket, &frame);
-            }
+            tell(socket, &FromWorker::Video(MediaUnit { track: 1, is_sync: true, dts: i64::MAX, pts: i64::MAX, data }));
+        }
+        "rateless" => {
+            let asc_hex = "1190".to_owned();
+            let report = WorkerReport::AudioStarted { id: 1, asc_hex, sample_rate: 0, channels: 2 };
+            tell(socket, &FromWorker::Report(report));
         }
         "allocate" => allocate(),
         _ if IS_DOOMED.load(Ordering::Relaxed) => std::process::abort(),
         _ => (),
+    }
+}
+
+fn tell(socket: &UnixStream, message: &FromWorker) {
+    let mut frame = BytesMut::new();
+    if message.encode(&mut frame).is_ok() {
+        send(socket, &frame);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nixcast_core::ids::EncoderId;
 use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
-use nixcast_core::supervision::{could_be_picture, could_be_sound};
+use nixcast_core::supervision::{could_be_picture, could_be_rate, could_be_sound};
 use nixcast_media::hex;
 use nixcast_media::protocol::{FromWorker, MediaUnit, WorkerControl, WorkerReport};
 use nixcast_schema::Encoder;
@@ -81,6 +81,9 @@ impl Show {
         match frame {
             // How one gets on that was asked to end says nothing of the next.
             FromWorker::Report(WorkerReport::Progress(_)) if self.worker.as_ref().is_none_or(|w| w.epoch != epoch) => {}
+            FromWorker::Report(WorkerReport::AudioStarted { sample_rate, .. }) if !could_be_rate(sample_rate) => {
+                self.lose_worker(epoch, "the worker announced sound of no rate that could be", stage);
+            }
             FromWorker::Report(report) => self.take_report(report, stage),
             FromWorker::Video(unit) if !could_be_picture(unit.dts, unit.pts, self.end_90k) => {
                 self.lose_worker(epoch, "the worker sent a picture of no time that could be", stage);

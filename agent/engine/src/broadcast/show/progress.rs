@@ -58,9 +58,9 @@ impl Show {
 
 fn rung_facts(name: &str, counted: EncoderProgress, interval_ms: f64) -> RungFacts {
     let EncoderProgress { id: _, encoded, skipped, busy_ms, queued } = counted;
-    let wanted = encoded + skipped;
+    let wanted = f64::from(encoded) + f64::from(skipped);
     let busy = (f64::from(busy_ms) / interval_ms).min(1.0);
-    let speed = (wanted > 0 && busy > 0.0).then(|| f64::from(encoded) / f64::from(wanted) / busy);
+    let speed = (wanted > 0.0 && busy > 0.0).then(|| f64::from(encoded) / wanted / busy);
     RungFacts { name: name.to_owned(), busy, speed, queued }
 }
 
@@ -77,5 +77,6 @@ mod tests {
         assert_eq!(facts(24, 6, 1000).speed, Some(0.8), "four pictures of five in all of the time");
         assert_eq!(facts(15, 15, 500).speed, Some(1.0), "it skipped to the next grid point although it had time again");
         assert_eq!(facts(0, 0, 0).speed, None);
+        assert_eq!(facts(u32::MAX, u32::MAX, 1000).speed, Some(0.5), "whatever a worker says");
     }
 }
