@@ -14,7 +14,7 @@ use nixcast_core::flv::FlvError;
 use nixcast_core::ids::SessionId;
 use nixcast_core::lifecycle::Departure;
 use nixcast_core::rtmp::{Event, Limits, Session, SessionError, Stage};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -35,7 +35,8 @@ use wire::Wire;
 /// Publisher connections served at once, admitted or not: one publishes, the rest are retries and strangers.
 pub(crate) const MOST_CONNECTIONS: usize = 64;
 
-/// Time for the whole handshake, that of TLS included, and for everything up to `publish`: OBS needs two round trips for each.
+/// Time for the whole handshake, that of TLS included, and for everything up to `publish`: OBS needs two round trips for
+/// each.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -356,14 +357,40 @@ impl<S: Wire> Connection<S> {
         } else {
             self.rtmp.refuse_publish(&reason);
         }
-        if self.send().await.is_err() || self.stream.shutdown().await.is_err() {
-            return;
+        if self.send().await.is_ok() {
+            take_leave(&mut self.stream, PARTING_DEADLINE).await;
         }
-        // Closing with unread input would reset the connection and take the reason with it.
-        let drain = async {
-            let mut rest = Zeroizing::new([0_u8; 16 * 1024]);
-            while matches!(self.stream.read(rest.as_mut()).await, Ok(read) if read > 0) {}
-        };
-        let _is_drained = tokio::time::timeout(PARTING_DEADLINE, drain).await;
+    }
+}
+
+/// Waits until the client has closed its end as well, `within` this time: closing with unread input would reset the
+/// connection and take the reason with it. With TLS our own end is a message too, which a client that reads nothing
+/// never takes.
+async fn take_leave<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, within: Duration) {
+    let parting = async {
+        stream.shutdown().await?;
+        let mut rest = Zeroizing::new([0_u8; 16 * 1024]);
+        while stream.read(rest.as_mut()).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whatever has come of it by then, the connection goes.
+    let _is_read = tokio::time::timeout(within, parting).await;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{BufStream, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
+        let (ours, _theirs) = duplex(1);
+        // Sent with the end of the stream, as a TLS library does it.
+        let mut stream = BufStream::new(ours);
+        stream.write_all(b"close notify").await.unwrap();
+        let left = tokio::time::timeout(Duration::from_secs(60), take_leave(&mut stream, Duration::from_millis(10)));
+        assert!(left.await.is_ok());
     }
 }
