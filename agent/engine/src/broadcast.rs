@@ -355,7 +355,7 @@ impl Channel {
             }
             Input::Remember(done) => {
                 if let Some(keeper) = &self.keeper {
-                    keeper.keep_now(self.show.as_ref().and_then(|show| show.memory(&self.stage)).as_ref());
+                    keeper.keep_now(self.show.as_ref().and_then(|show| show.memory(&self.stage)));
                 }
                 // Nobody waits for long: the engine ends with or without it.
                 let _is_awaited = done.send(());

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nixcast_core::control::KeyGrant;
 use nixcast_core::hls::Recollection;
@@ -35,7 +36,6 @@ const LONGEST_GRACE_MS: i64 = 3_600_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Memory {
-    version: u32,
     pub(super) written_at_ms: i64,
     /// When it lost its publisher, if it had none.
     pub(super) lost_at_ms: Option<i64>,
@@ -48,38 +48,20 @@ pub(super) struct Memory {
     pub(super) presentation: Recollection,
 }
 
-/// What a show has to remember besides the moment.
-pub(super) struct Facts {
-    pub(super) lost_at_ms: Option<i64>,
-    pub(super) started_at_ms: i64,
-    pub(super) key_name: String,
-    pub(super) grant: KeyGrant,
-    pub(super) end_90k: i64,
-    pub(super) next_encoder: u32,
-    pub(super) presentation: Recollection,
-}
-
 impl Memory {
-    pub(super) fn new(facts: Facts, now_ms: i64) -> Self {
-        let Facts { lost_at_ms, started_at_ms, key_name, grant, end_90k, next_encoder, presentation } = facts;
-        Self {
-            version: VERSION,
-            written_at_ms: now_ms,
-            lost_at_ms,
-            started_at_ms,
-            key_name,
-            grant,
-            end_90k,
-            next_encoder,
-            presentation,
-        }
-    }
-
     /// Since when the broadcast has been without a publisher: its engine ended when it last wrote, as far as anybody
     /// can tell.
     pub(super) fn gone_ms(&self) -> i64 {
         self.lost_at_ms.unwrap_or(self.written_at_ms)
     }
+}
+
+/// The file.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    #[serde(flatten)]
+    memory: &'a Memory,
 }
 
 /// Why what a file says cannot be gone on with.
@@ -95,11 +77,18 @@ enum Useless {
     Old,
 }
 
-/// The file's writer. Dropping it leaves the file as it is.
+/// Has the file written. Dropping it leaves the file as it is.
 #[derive(Debug)]
 pub(super) struct Keeper {
     newest: watch::Sender<Option<Memory>>,
-    folder: PathBuf,
+    writer: Arc<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    newest: watch::Receiver<Option<Memory>>,
+    /// Locked for each write.
+    folder: Mutex<PathBuf>,
 }
 
 impl Keeper {
@@ -107,8 +96,9 @@ impl Keeper {
     pub(super) fn start(folder: PathBuf, now_ms: i64) -> (Self, Option<Memory>) {
         let memory = read(&folder.join(FILE), now_ms);
         let (newest, changes) = watch::channel(memory.clone());
-        tasks::spawn("broadcast-memory", write_changes(folder.clone(), changes));
-        (Self { newest, folder }, memory)
+        let writer = Arc::new(Writer { newest: changes.clone(), folder: Mutex::new(folder) });
+        tasks::spawn("broadcast-memory", write_changes(Arc::clone(&writer), changes));
+        (Self { newest, writer }, memory)
     }
 
     /// Has `memory` written soon; none: the broadcast is over. Never waits; what comes faster than it can be written is
@@ -122,18 +112,27 @@ impl Keeper {
     }
 
     /// Writes it at once: the engine is about to end.
-    pub(super) fn keep_now(&self, memory: Option<&Memory>) {
-        report(write(&self.folder, memory), &mut false);
+    pub(super) fn keep_now(&self, memory: Option<Memory>) {
+        self.newest.send_replace(memory);
+        report(self.writer.write_newest(), &mut false);
     }
 }
 
-async fn write_changes(folder: PathBuf, mut changes: watch::Receiver<Option<Memory>>) {
+impl Writer {
+    /// Takes its turn before it looks what is to be written, so that nothing old is written over the newest.
+    fn write_newest(&self) -> io::Result<()> {
+        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.newest.borrow().clone();
+        write(&folder, newest.as_ref())
+    }
+}
+
+async fn write_changes(writer: Arc<Writer>, mut changes: watch::Receiver<Option<Memory>>) {
     let mut is_failing = false;
     while changes.changed().await.is_ok() {
-        let memory = changes.borrow_and_update().clone();
-        let folder = folder.clone();
+        let writer = Arc::clone(&writer);
         // A slow disk holds up nothing but the next write.
-        let written = tokio::task::spawn_blocking(move || write(&folder, memory.as_ref())).await;
+        let written = tokio::task::spawn_blocking(move || writer.write_newest()).await;
         report(written.unwrap_or_else(|failed| Err(io::Error::other(failed))), &mut is_failing);
     }
 }
@@ -160,7 +159,7 @@ fn write(folder: &Path, memory: Option<&Memory>) -> io::Result<()> {
     };
     let temporary = folder.join(TEMPORARY);
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&temporary)?;
-    file.write_all(&serde_json::to_vec(memory)?)?;
+    file.write_all(&serde_json::to_vec(&Written { version: VERSION, memory })?)?;
     fs::rename(&temporary, folder.join(FILE))
 }
 
@@ -234,7 +233,8 @@ mod tests {
             enabled: true,
             expires_at: None,
         };
-        let facts = Facts {
+        Memory {
+            written_at_ms,
             lost_at_ms,
             started_at_ms: 0,
             key_name: "main".to_owned(),
@@ -242,8 +242,7 @@ mod tests {
             end_90k: 90_000,
             next_encoder: 2,
             presentation: presentation.remember().unwrap(),
-        };
-        Memory::new(facts, written_at_ms)
+        }
     }
 
     #[test]
@@ -271,7 +270,7 @@ mod tests {
     fn a_damaged_file_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
-        let whole = serde_json::to_string(&memory(1_000, None)).unwrap();
+        let whole = serde_json::to_string(&Written { version: VERSION, memory: &memory(1_000, None) }).unwrap();
         let half = &whole[..whole.len() / 2];
         let other = whole.replace("\"version\":1", "\"version\":2");
         let long = " ".repeat(2 * 1024 * 1024);
@@ -281,5 +280,20 @@ mod tests {
         }
         fs::write(&file, whole).unwrap();
         assert!(read(&file, 1_500).is_some());
+    }
+
+    #[test]
+    fn a_write_that_waits_for_its_turn_writes_what_is_newest_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (newest, changes) = watch::channel(Some(memory(1_000, None)));
+        let writer = Writer { newest: changes, folder: Mutex::new(folder.path().to_owned()) };
+        std::thread::scope(|scope| {
+            let turn = writer.folder.lock().unwrap();
+            let late = scope.spawn(|| writer.write_newest());
+            newest.send_replace(Some(memory(2_000, None)));
+            drop(turn);
+            late.join().unwrap().unwrap();
+        });
+        assert_eq!(read(&folder.path().join(FILE), 2_500), Some(memory(2_000, None)));
     }
 }

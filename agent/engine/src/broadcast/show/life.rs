@@ -14,7 +14,7 @@ use nixcast_core::timeline::SAMPLES_PER_FRAME;
 use nixcast_media::protocol::WorkerControl;
 
 use super::{Expectation, Past, Publisher, Show};
-use crate::broadcast::memory::{self, Memory};
+use crate::broadcast::memory::Memory;
 use crate::broadcast::track::Feed;
 use crate::broadcast::worker::Spawner;
 use crate::broadcast::{FromPublisher, Stage, moment_ms, unix_millis};
@@ -56,7 +56,9 @@ impl Show {
     pub(in crate::broadcast) fn memory(&self, stage: &Stage) -> Option<Memory> {
         let presentation = stage.with(|presentation| presentation.remember()).flatten()?;
         let lost_at_ms = self.life.left_ms();
-        let facts = memory::Facts {
+        Some(Memory {
+            // While it waits nothing changes, and nothing need be written.
+            written_at_ms: lost_at_ms.unwrap_or_else(unix_millis),
             lost_at_ms,
             started_at_ms: self.started_at_ms,
             key_name: self.admitted().key_name.clone(),
@@ -64,9 +66,7 @@ impl Show {
             end_90k: self.end_90k,
             next_encoder: self.ladder.next_id(),
             presentation,
-        };
-        // While it waits nothing changes, and nothing need be written.
-        Some(Memory::new(facts, lost_at_ms.unwrap_or_else(unix_millis)))
+        })
     }
 
     /// Whether and how a connection whose key is good may come in.
