@@ -72,18 +72,22 @@ export function readMedia(text) {
   return { said: plain(said), complaints: [...one.complaints, ...other.complaints] };
 }
 
-const partFromVideojs = ({ uri, duration, independent }) => ({ uri, duration, independent: independent === true });
+/** What both parsers call by the same names. */
+const head = (said, { canBlockReload, canSkipUntil, holdBack, partHoldBack }) => ({
+  version: said.version,
+  independent: said.independentSegments,
+  targetDuration: said.targetDuration,
+  partTarget: said.partTargetDuration,
+  control: { canBlockReload: canBlockReload === true, canSkipUntil, holdBack, partHoldBack },
+});
+
+const part = ({ uri, duration, independent }) => ({ uri, duration, independent: independent === true });
 
 function fromVideojs(said) {
   const skipped = said.skip?.skippedSegments ?? 0;
-  const { canBlockReload, canSkipUntil, holdBack, partHoldBack } = said.serverControl;
   const { parts = [], preloadHints = [], dateTimeObject } = said.preloadSegment ?? {};
   return {
-    version: said.version,
-    independent: said.independentSegments,
-    targetDuration: said.targetDuration,
-    partTarget: said.partTargetDuration,
-    control: { canBlockReload: canBlockReload === true, canSkipUntil, holdBack, partHoldBack },
+    ...head(said, said.serverControl),
     mediaSequence: said.mediaSequence,
     discontinuitySequence: said.discontinuitySequence,
     skipped,
@@ -95,27 +99,21 @@ function fromVideojs(said) {
       at: segment.dateTimeObject.getTime() / 1000,
       era: segment.timeline,
       map: segment.map?.uri,
-      parts: (segment.parts ?? []).map(partFromVideojs),
+      parts: (segment.parts ?? []).map(part),
     })),
-    open: parts.length > 0 ? { at: dateTimeObject.getTime() / 1000, parts: parts.map(partFromVideojs) } : undefined,
+    open: parts.length > 0 ? { at: dateTimeObject.getTime() / 1000, parts: parts.map(part) } : undefined,
     hint: preloadHints[0]?.uri,
     reports: (said.renditionReports ?? []).map(({ uri, lastMsn, lastPart }) => ({ uri, msn: lastMsn, part: lastPart })),
   };
 }
 
 function fromHlsParser(said) {
-  const { canBlockReload, canSkipUntil, holdBack, partHoldBack } = said.lowLatencyCompatibility;
   const real = ({ hint }) => !hint;
-  const part = ({ uri, duration, independent }) => ({ uri, duration, independent: independent === true });
   // What has no address yet is the segment that is being made, with the hint as its last part.
   const open = said.segments.find(({ uri }) => uri === '');
   const openParts = open?.parts.filter(real).map(part) ?? [];
   return {
-    version: said.version,
-    independent: said.independentSegments,
-    targetDuration: said.targetDuration,
-    partTarget: said.partTargetDuration,
-    control: { canBlockReload: canBlockReload === true, canSkipUntil, holdBack, partHoldBack },
+    ...head(said, said.lowLatencyCompatibility),
     mediaSequence: said.mediaSequenceBase,
     discontinuitySequence: said.discontinuitySequenceBase,
     skipped: said.skip,

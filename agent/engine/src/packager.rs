@@ -26,9 +26,9 @@ mod parameter_sets;
 mod tests;
 
 use bytes::Bytes;
-use nixcast_core::media::{AccessUnit, AudioConfig, VIDEO_TIMESCALE, VideoConfig};
-
 use nixcast_core::ladder::LatencyLevel;
+use nixcast_core::media::{AccessUnit, AudioConfig, VIDEO_TIMESCALE, VideoConfig};
+use nixcast_core::timeline::SAMPLES_PER_FRAME;
 
 use cut::Cut;
 use fragment::{Fragment, Sample};
@@ -41,9 +41,7 @@ pub const LONGEST_SEGMENT_S: u32 = 20;
 /// Most bytes of a segment before it is cut at any sample: 20 s at 13 Mbit/s, more than a home line publishes with.
 pub const LARGEST_SEGMENT_BYTES: usize = 32 * 1024 * 1024;
 
-/// Samples of an AAC frame, and a picture at 30 per second: how long the last sample of a track lasts if it is also
-/// the first.
-const AUDIO_FRAME_TICKS: i64 = 1024;
+/// A picture at 30 per second: how long the last one of a track lasts if it is also the first.
 const VIDEO_FRAME_TICKS: i64 = VIDEO_TIMESCALE as i64 / 30;
 
 /// A segment as it stands: it was grown by a part, or is whole.
@@ -190,7 +188,7 @@ impl TrackPackager {
     /// on with a sync unit.
     pub fn flush(&mut self) -> Option<Segment> {
         let mut open = self.open.take()?;
-        let usual = if self.codec.is_video() { VIDEO_FRAME_TICKS } else { AUDIO_FRAME_TICKS };
+        let usual = if self.codec.is_video() { VIDEO_FRAME_TICKS } else { SAMPLES_PER_FRAME };
         let newest = open.samples.last()?;
         let lasts = open.step.unwrap_or(usual);
         let (end_decode, end_time) = (newest.decode.saturating_add(lasts), newest.time.saturating_add(lasts));

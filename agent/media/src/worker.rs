@@ -80,8 +80,9 @@ impl Default for WorkerOptions {
     }
 }
 
-/// Opens what `encoder` needs, locks the process in, for good, and serves the engine at the other end of standard input until it says `End` or is
-/// gone. Called before the process has started a thread or opened a file, as it closes all but the standard three.
+/// Opens what `encoder` needs, locks the process in, for good, and serves the engine at the other end of standard input
+/// until it says `End` or is gone. Called before the process has started a thread or opened a file, as it closes all
+/// but the standard three.
 ///
 /// # Errors
 /// Standard input is not a socket, the hardware is not there, the process has threads already, or as for

@@ -33,6 +33,20 @@ const LONG_ROUND_TRIP_MS: f64 = 350.0;
 /// arrived, and encoders send either up to a second before the other.
 const APART_MS: i64 = 1_500;
 
+/// One of the two that a publisher sends, in words.
+struct Track {
+    kind: Kind,
+    one: &'static str,
+    many: &'static str,
+    settings: &'static str,
+    other: &'static str,
+}
+
+const PICTURE: Track =
+    Track { kind: Kind::NoPicture, one: "picture", many: "pictures", settings: "video", other: "its sound goes on" };
+const SOUND: Track =
+    Track { kind: Kind::NoSound, one: "sound", many: "sound", settings: "audio", other: "its pictures go on" };
+
 pub(super) fn judge(situation: &Situation<'_>) -> Vec<Finding> {
     let Situation { source, is_connected, since, .. } = *situation;
     let sender = Sender::of(source.encoder.as_deref());
@@ -51,8 +65,8 @@ pub(super) fn judge(situation: &Situation<'_>) -> Vec<Finding> {
         return vec![Finding::new(Kind::PublisherSilent, Level::Bad, sentence)];
     }
     let checks = [
-        no_picture(situation, sender),
-        no_sound(situation, sender),
+        absent(&PICTURE, source.video.as_ref().map(|video| video.silent_ms), situation, sender),
+        absent(&SOUND, source.audio.as_ref().map(|audio| audio.silent_ms), situation, sender),
         apart(source, sender),
         pace(source, sender),
         missing(source, sender),
@@ -63,36 +77,22 @@ pub(super) fn judge(situation: &Situation<'_>) -> Vec<Finding> {
     checks.into_iter().flatten().collect()
 }
 
-fn no_picture(situation: &Situation<'_>, sender: Sender) -> Option<Finding> {
+/// `silent` is none where nothing was announced, and holds none where nothing came of that.
+fn absent(what: &Track, silent: Option<Option<u64>>, situation: &Situation<'_>, sender: Sender) -> Option<Finding> {
+    let Track { kind, one, many, settings, other } = what;
     let who = sender.name();
     let is_late = situation.since > START;
-    let (level, sentence) = match situation.source.video.as_ref().map(|video| video.silent_ms) {
+    let (level, sentence) = match silent {
         None if is_late => {
-            (Level::Fair, format!("{who} sends no picture; if that is not meant, look at its video settings"))
+            (Level::Fair, format!("{who} sends no {one}; if that is not meant, look at its {settings} settings"))
         }
-        Some(None) if is_late => (Level::Bad, format!("{who} has announced pictures and sends none")),
+        Some(None) if is_late => (Level::Bad, format!("{who} has announced {many} and sends none")),
         Some(Some(silent_ms)) if silent_ms > MISSING_MS => {
-            (Level::Bad, format!("no picture has come from {who} for {} s; its sound goes on", silent_ms / 1000))
+            (Level::Bad, format!("no {one} has come from {who} for {} s; {other}", silent_ms / 1000))
         }
         _ => return None,
     };
-    Some(Finding::new(Kind::NoPicture, level, sentence))
-}
-
-fn no_sound(situation: &Situation<'_>, sender: Sender) -> Option<Finding> {
-    let who = sender.name();
-    let is_late = situation.since > START;
-    let (level, sentence) = match situation.source.audio.as_ref().map(|audio| audio.silent_ms) {
-        None if is_late => {
-            (Level::Fair, format!("{who} sends no sound; if that is not meant, look at its audio settings"))
-        }
-        Some(None) if is_late => (Level::Bad, format!("{who} has announced sound and sends none")),
-        Some(Some(silent_ms)) if silent_ms > MISSING_MS => {
-            (Level::Bad, format!("no sound has come from {who} for {} s; its pictures go on", silent_ms / 1000))
-        }
-        _ => return None,
-    };
-    Some(Finding::new(Kind::NoSound, level, sentence))
+    Some(Finding::new(*kind, level, sentence))
 }
 
 fn apart(source: &SourceFacts, sender: Sender) -> Option<Finding> {

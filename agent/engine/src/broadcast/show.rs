@@ -39,6 +39,9 @@ use crate::declared::Declared;
 /// How long the sound waits for a first picture: encoders send both within a second of each other.
 const PICTURE_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a worker may take to give the last pictures it was sent: some look-ahead on a busy machine.
+const LAST_PICTURES: Duration = Duration::from_secs(5);
+
 /// The connection a broadcast lives on, or lived on last.
 pub(super) struct Publisher {
     pub(super) session: SessionId,

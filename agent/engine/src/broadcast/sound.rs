@@ -9,11 +9,9 @@ use bytes::Bytes;
 use nixcast_core::ids::EncoderId;
 use nixcast_core::ladder::{AudioOrder, LatencyLevel};
 use nixcast_core::media::{AccessUnit, AudioConfig};
+use nixcast_core::timeline::SAMPLES_PER_FRAME;
 
 use crate::packager::{Segment, TrackPackager};
-
-/// Samples in an AAC-LC frame (ISO/IEC 14496-3).
-const FRAME_SAMPLES: i64 = 1024;
 
 /// Publisher's frames kept for a change of source: four seconds at 48 kHz, more than the worker can lag behind.
 const MOST_RECENT: usize = 200;
@@ -142,7 +140,7 @@ impl Sound {
     /// Where the running line ends, in samples of `rate`, half a frame early so that rounding drops nothing.
     fn resume_at(&self, rate: u32) -> Option<i64> {
         let line = self.current.as_ref()?;
-        Some(line.end * i64::from(rate) / i64::from(line.sample_rate) - FRAME_SAMPLES / 2)
+        Some(line.end * i64::from(rate) / i64::from(line.sample_rate) - SAMPLES_PER_FRAME / 2)
     }
 
     fn open(
@@ -161,7 +159,7 @@ impl Sound {
 
     fn append(&mut self, unit: AccessUnit) -> Option<Made> {
         let line = self.current.as_mut()?;
-        line.end = unit.dts + FRAME_SAMPLES;
+        line.end = unit.dts + SAMPLES_PER_FRAME;
         line.packager.push(unit).map(Made::Segment)
     }
 }
@@ -184,7 +182,7 @@ mod tests {
     }
 
     fn frame(number: i64) -> AccessUnit {
-        let dts = number * FRAME_SAMPLES;
+        let dts = number * SAMPLES_PER_FRAME;
         AccessUnit { dts, pts: dts, is_sync: true, data: Bytes::from_static(&[0x21, 0x10]) }
     }
 

@@ -150,9 +150,7 @@ fn media(pieces: Vec<Bytes>) -> Response {
     response
 }
 
-fn answer(media_type: &'static str, cache: &str, body: impl IntoResponse) -> Response {
-    let cache = HeaderValue::from_str(cache).unwrap_or(HeaderValue::from_static("no-store"));
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::CACHE_CONTROL, cache), ANY_ORIGIN];
-    (headers, body).into_response()
+fn answer(media_type: &'static str, cache: &'static str, body: impl IntoResponse) -> Response {
+    let [media_type, cache] = [media_type, cache].map(HeaderValue::from_static);
+    ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, cache), ANY_ORIGIN], body).into_response()
 }

@@ -102,7 +102,7 @@ impl Show {
         }
     }
 
-    pub(super) fn take_report(&mut self, report: WorkerReport, stage: &Stage) {
+    fn take_report(&mut self, report: WorkerReport, stage: &Stage) {
         match report {
             WorkerReport::Confined { missing } => self.take_confinement(missing),
             WorkerReport::VideoStarted { id, avcc_hex, width, height } => {
@@ -135,7 +135,7 @@ impl Show {
         self.unconfined = missing;
     }
 
-    pub(super) fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {
+    fn encoded_video(&mut self, unit: MediaUnit, stage: &Stage) {
         self.gauge.encoded(&unit);
         let feed = Feed::Encoder(EncoderId(unit.track));
         let unit = access_unit(unit);
@@ -158,7 +158,7 @@ impl Show {
         self.forget_finished(stage);
     }
 
-    pub(super) fn encoder_failed(&mut self, id: EncoderId, message: String) {
+    fn encoder_failed(&mut self, id: EncoderId, message: String) {
         let Some(order) = self.orders.encoders.iter().find(|order| order.id == id) else { return };
         tracing::error!(rung = order.rung, message, "a rung cannot be encoded");
         if order.encoder != Encoder::X264 {

@@ -1,20 +1,17 @@
 //! One kind of encoder takes the place of another: a worker is locked in for what it was started for, so another
 //! process does it, from a keyframe on. The old one gives all that it was sent before.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nixcast_core::control::Condition;
 use nixcast_core::ids::EncoderId;
 use nixcast_media::protocol::WorkerControl;
 use nixcast_schema::Encoder;
 
-use super::{Awaiting, Show, Why};
+use super::{Awaiting, LAST_PICTURES, Show, Why};
 use crate::broadcast::track::Feed;
 use crate::broadcast::worker::Worker;
 use crate::broadcast::{Stage, probe};
-
-/// How long a worker may take to give what it was sent: some look-ahead on a busy machine.
-const LAST_PICTURES: Duration = Duration::from_secs(5);
 
 /// Quick deaths of a worker for hardware before x264 is trusted more.
 const MOST_DEATHS: u32 = 2;

@@ -1,7 +1,7 @@
 //! A broadcast without its publisher: what is open is closed, nothing is taken down, and whoever comes back goes on
 //! where it ended.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nixcast_core::admission::{Admitted, Refusal};
 use nixcast_core::control::BroadcastRules;
@@ -13,15 +13,12 @@ use nixcast_core::media::VIDEO_TIMESCALE;
 use nixcast_core::timeline::SAMPLES_PER_FRAME;
 use nixcast_media::protocol::WorkerControl;
 
-use super::{Expectation, Past, Publisher, Show};
+use super::{Expectation, LAST_PICTURES, Past, Publisher, Show};
 use crate::broadcast::memory::Memory;
 use crate::broadcast::track::Feed;
 use crate::broadcast::worker::Spawner;
 use crate::broadcast::{FromPublisher, Stage, moment_ms, unix_millis};
 use crate::declared::Declared;
-
-/// How long a worker may take to give the last pictures it was sent: some look-ahead on a busy machine.
-const LAST_PICTURES: Duration = Duration::from_secs(5);
 
 /// Between the end of what a lost publisher sent and the start of what comes after it, 90 kHz: what encoders and
 /// rounding may add to the end.

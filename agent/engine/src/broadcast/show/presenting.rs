@@ -58,14 +58,7 @@ impl Show {
         }
     }
 
-    pub(super) fn publish_init(
-        &self,
-        rung: &str,
-        id: EncoderId,
-        config: &VideoConfig,
-        data: bytes::Bytes,
-        stage: &Stage,
-    ) {
+    fn publish_init(&self, rung: &str, id: EncoderId, config: &VideoConfig, data: bytes::Bytes, stage: &Stage) {
         let order = self.orders.encoders.iter().find(|order| order.id == id);
         let frame_rate = match (self.frame_rate, order.and_then(|order| order.framerate)) {
             (Some(source), Some(most)) => Some(source.min(f64::from(most))),
@@ -168,7 +161,7 @@ impl Show {
         }
     }
 
-    pub(super) fn conditions(&self) -> Vec<Condition> {
+    fn conditions(&self) -> Vec<Condition> {
         let mut conditions: Vec<Condition> = self
             .failures
             .values()
@@ -200,9 +193,7 @@ impl Show {
         conditions.extend(self.hardware_condition());
         conditions
     }
-}
 
-impl Show {
     fn instability(&self) -> String {
         let deaths = self.supervision.quick_deaths();
         let sought: Vec<&str> = self.supervision.sought().collect();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nixcast_core::facts::{WorkerFacts, rounded};
+use nixcast_core::ladder::EncoderOrder;
 use nixcast_media::protocol::EncoderProgress;
 
 use super::Show;
@@ -12,35 +13,35 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// The newest second or so of encoding.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct EncodingFacts {
-    pub(crate) worker: WorkerFacts,
+pub(super) struct EncodingFacts {
+    pub(super) worker: WorkerFacts,
     /// In the order of the ladder.
-    pub(crate) rungs: Vec<RungFacts>,
+    pub(super) rungs: Vec<RungFacts>,
 }
 
 /// One encoded rung.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RungFacts {
-    pub(crate) name: String,
+pub(super) struct RungFacts {
+    pub(super) name: String,
     /// Share of the time spent scaling and encoding, 0 to 1; near 1 means that it cannot keep up.
-    pub(crate) busy: f64,
+    pub(super) busy: f64,
     /// What the encoder could do, in seconds of video for each second on the clock; none while nothing was encoded.
     /// With frame threads it is what the busy time shows, which is more than the machine could keep up in the long run.
-    pub(crate) speed: Option<f64>,
+    pub(super) speed: Option<f64>,
     /// Pictures waiting.
-    pub(crate) queued: u32,
+    pub(super) queued: u32,
 }
 
 impl Show {
     /// How the encoding gets on; none without a worker, or when it has said nothing lately.
-    pub(in crate::broadcast) fn encoding_facts(&self) -> Option<EncodingFacts> {
+    pub(super) fn encoding_facts(&self) -> Option<EncodingFacts> {
         let (at, progress) = self.progress.as_ref()?;
         let now = Instant::now();
         if self.worker.is_none() || now.duration_since(*at) > FRESH || progress.interval_ms == 0 {
             return None;
         }
         let interval = f64::from(progress.interval_ms);
-        let rung = |order: &nixcast_core::ladder::EncoderOrder| {
+        let rung = |order: &EncoderOrder| {
             let counted = progress.encoders.iter().find(|counted| counted.id == order.id.0)?;
             Some(rung_facts(&order.rung, *counted, interval))
         };

@@ -101,7 +101,7 @@ impl Show {
         });
     }
 
-    pub(super) fn restart_if_due(&mut self) {
+    fn restart_if_due(&mut self) {
         if self.worker.is_none()
             && self.needs_worker()
             && self.session().is_some()
