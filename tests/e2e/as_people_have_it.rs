@@ -12,15 +12,15 @@ mod time;
 use std::path::Path;
 use std::thread;
 
-use nixcast_schema::Variant;
 use nixcast_tests::beat::{self, Beat};
+use nixcast_tests::flv::{self, Tag};
 use nixcast_tests::media;
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::{Nixcast, Scene};
 use nixcast_tests::watcher::{LiveWatcher, Story};
 use serde_json::Value;
 
-use crate::live::{playlist_of, rung};
+use crate::live::{playlist_of, rung, source, source_and_low};
 
 const SOUND: &str = "/hls/audio/stream.m3u8";
 
@@ -38,12 +38,10 @@ enum Ladder {
 
 fn serve(ladder: Ladder) -> Nixcast {
     let mut scene = Scene::with_key();
-    let source = Variant { passthrough: true, order: 1, ..Variant::named("source") };
-    let low = Variant { order: 2, ..rung("low", 144, 150) };
     scene.settings.video.variants = match ladder {
-        Ladder::Source => vec![source],
-        Ladder::Both => vec![source, low],
-        Ladder::Encoded => vec![low],
+        Ladder::Source => vec![source()],
+        Ladder::Both => source_and_low(),
+        Ladder::Encoded => vec![rung("low", 144, 150)],
     };
     scene.start()
 }
@@ -82,6 +80,23 @@ fn send_unsteady(beat: &Beat, ladder: Ladder, segments: u64) -> Story {
     assert!(!server.log().contains("panicked"), "{}", server.log());
     story.assert_decodes();
     story
+}
+
+/// Publishes these tags as they are, time stamps and all, and watches what two rungs make of them.
+#[track_caller]
+fn send_tags(tags: &[Tag], segments: u64) -> Story {
+    let server = serve(Ladder::Both);
+    let publisher = publish_tags(&server, tags);
+    let story = watch(&server, segments);
+    assert!(publisher.is_running(), "{}", publisher.log());
+    story.assert_plays();
+    story
+}
+
+fn publish_tags(server: &Nixcast, tags: &[Tag]) -> Publisher {
+    let file = server.folder().join("sent.flv");
+    flv::write(&file, tags);
+    Publisher::librtmp_file(&server.target("main"), &file)
 }
 
 /// Several at a time: each is mostly waiting.

@@ -10,7 +10,7 @@ use nixcast_tests::server::{CONVERGED_WITHIN, Scene, replace};
 use nixcast_tests::{process, wait};
 use serde_json::{Value, json};
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, source_and_low};
 
 /// Longest a connection that says nothing sensible is kept.
 const ENDED_WITHIN: Duration = Duration::from_secs(40);
@@ -178,10 +178,7 @@ fn slow_clients_are_not_waited_for_forever() {
 #[test]
 fn a_killed_worker_is_replaced_and_the_picture_is_back_within_two_keyframes() {
     let mut scene = Scene::with_key();
-    scene.settings.video.variants = vec![
-        nixcast_schema::Variant { passthrough: true, order: 1, ..nixcast_schema::Variant::named("source") },
-        rung("low", 144, 150),
-    ];
+    scene.settings.video.variants = source_and_low();
     let live = Live::start(scene);
     live.watcher.wait_segments(3);
     let worker = live.server.broadcast().unwrap().worker_pid.expect("a rung is encoded");

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use nixcast_core::control::Condition;
-use nixcast_schema::{Encoder, Variant};
+use nixcast_schema::Encoder;
 use nixcast_tests::server::{Nixcast, Scene};
 use nixcast_tests::{process, wait};
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source_and_low};
 
 /// The deadline of a trial, and a busy machine.
 const TOLD_WITHIN: Duration = Duration::from_secs(40);
@@ -36,10 +36,7 @@ fn hardware_that_is_not_there_is_told_and_nothing_on_air_changes() {
         return;
     }
     let mut scene = Scene::with_key();
-    scene.settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { order: 2, ..rung("low", 144, 150) },
-    ];
+    scene.settings.video.variants = source_and_low();
     let mut live = Live::start(scene);
     let worker = live.server.broadcast().unwrap().worker_pid.unwrap();
     for (encoder, node) in HARDWARE {

@@ -6,7 +6,7 @@ use nixcast_tests::players::Player;
 use nixcast_tests::server::Scene;
 use nixcast_tests::watcher::Story;
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source};
 
 type Change = (&'static str, fn(&mut Settings));
 
@@ -17,11 +17,8 @@ fn of<'a>(settings: &'a mut Settings, name: &str) -> &'a mut Variant {
 
 fn scene() -> Scene {
     let mut scene = Scene::with_key();
-    scene.settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { order: 2, ..rung("mid", 270, 400) },
-        Variant { order: 3, ..rung("low", 180, 150) },
-    ];
+    scene.settings.video.variants =
+        vec![source(), Variant { order: 2, ..rung("mid", 270, 400) }, Variant { order: 3, ..rung("low", 180, 150) }];
     scene
 }
 

@@ -12,7 +12,7 @@ use nixcast_tests::server::Scene;
 use nixcast_tests::{playlist, process, wait};
 use rustix::process::Signal;
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source, source_and_low};
 
 /// Two segments of one second are the promise; a busy machine also has to start a program.
 const REPLACED_WITHIN: Duration = Duration::from_secs(20);
@@ -20,16 +20,9 @@ const REPLACED_WITHIN: Duration = Duration::from_secs(20);
 /// Deaths in a row with their pauses, and trials of fifteen seconds each.
 const FOUND_WITHIN: Duration = Duration::from_secs(120);
 
-fn source() -> Variant {
-    Variant { passthrough: true, order: 1, ..Variant::named("source") }
-}
-
-fn low(order: u16) -> Variant {
-    Variant { order, ..rung("low", 144, 150) }
-}
-
 fn three_rungs() -> Vec<Variant> {
-    vec![source(), Variant { order: 2, ..rung("mid", 180, 300) }, low(3)]
+    let mid = Variant { order: 2, ..rung("mid", 180, 300) };
+    vec![source(), mid, Variant { order: 3, ..rung("low", 144, 150) }]
 }
 
 /// A scene whose workers fail as the file says, once there is one.
@@ -96,7 +89,7 @@ fn wait_own_pictures(live: &Live, name: &str) {
 
 #[test]
 fn a_worker_that_fails_in_any_way_is_replaced_and_the_publishers_picture_never_pauses() {
-    let (scene, fault) = scene(vec![source(), low(2)]);
+    let (scene, fault) = scene(source_and_low());
     let mut live = Live::start(scene);
     live.watcher.wait_segments(2);
     let ways = ["killed", "stopped", "hang", "spin", "nonsense", "timeless", "rateless", "allocate"];
@@ -141,7 +134,7 @@ fn a_worker_that_fails_in_any_way_is_replaced_and_the_publishers_picture_never_p
 
 #[test]
 fn a_slow_worker_holds_up_nobody() {
-    let (scene, fault) = scene(vec![source(), low(2)]);
+    let (scene, fault) = scene(source_and_low());
     let live = Live::start(scene);
     fs::write(&fault, "slow").unwrap();
     let old = worker(&live).unwrap();

@@ -10,7 +10,7 @@ use nixcast_tests::random::Random;
 use nixcast_tests::server::Scene;
 use nixcast_tests::wait;
 
-use crate::live::{Live, rung};
+use crate::live::{Live, rung, source};
 
 /// Between two changes.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -24,8 +24,7 @@ const MOST_ENCODED: usize = 3;
 fn a_storm_of_ladder_changes_is_survived() {
     let changes = std::env::var("NIXCAST_LADDER_CHANGES").ok().and_then(|count| count.parse().ok()).unwrap_or(CHANGES);
     let mut scene = Scene::with_key();
-    let source = Variant { passthrough: true, order: 1, ..Variant::named("source") };
-    scene.settings.video.variants = vec![source, rung("a", 180, 150)];
+    scene.settings.video.variants = vec![source(), rung("a", 180, 150)];
     let mut live = Live::start(scene);
     live.watcher.expect_longer_segments();
     let menu = format!("http://127.0.0.1:{}/hls/stream.m3u8", live.server.http_port());

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nixcast_core::control::BroadcastState;
-use nixcast_schema::{Settings, Takeover, Variant};
+use nixcast_schema::{Takeover, Variant};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::obs::{Mode, Obs};
 use nixcast_tests::process::{self, Process};
@@ -19,7 +19,7 @@ use nixcast_tests::{media, playlist};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::live::{playlist_of, rung};
+use crate::live::{playlist_of, rung, source_and_low};
 
 /// Longest from a publisher's end, said aloud, to the end of the broadcast.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
@@ -27,19 +27,15 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 /// Longest from a second connection's start to its refusal.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Two rungs and the sound: pictures that pass through and pictures that are encoded.
-fn mixed(settings: &mut Settings) {
-    settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { order: 2, ..rung("low", 144, 150) },
-    ];
-}
-
 fn scene(grace_seconds: u16) -> Scene {
     let mut scene = Scene::with_key();
     scene.settings.broadcast.grace_seconds = grace_seconds;
-    mixed(&mut scene.settings);
+    scene.settings.video.variants = source_and_low();
     scene
+}
+
+fn page(server: &Nixcast) -> Value {
+    serde_json::from_str(&server.get("/api/page").text()).unwrap()
 }
 
 fn publish(server: &Nixcast) -> Publisher {
@@ -103,8 +99,8 @@ fn a_lost_publisher_comes_back_and_the_broadcast_goes_on() {
     let reconnecting = waiting.reconnecting.unwrap();
     assert!(reconnecting.until.is_some_and(|until| (59..=62).contains(&(until - reconnecting.since))));
     assert_eq!(waiting.started_at, before.started_at);
-    let page: Value = serde_json::from_str(&server.get("/api/page").text()).unwrap();
-    assert_eq!(page["broadcast"]["reconnecting"]["since"], reconnecting.since, "{page:#}");
+    let told = page(&server);
+    assert_eq!(told["broadcast"]["reconnecting"]["since"], reconnecting.since, "{told:#}");
     let said = String::from_utf8(server.command(&["status"]).stdout).unwrap();
     assert!(said.contains("broadcast  reconnecting since "), "{said}");
 
@@ -112,8 +108,7 @@ fn a_lost_publisher_comes_back_and_the_broadcast_goes_on() {
     assert_goes_on(&server, &watcher, before.session);
     let after = server.broadcast().unwrap();
     assert_eq!(after.started_at, before.started_at);
-    let page: Value = serde_json::from_str(&server.get("/api/page").text()).unwrap();
-    assert_eq!(page["broadcast"]["reconnecting"], Value::Null);
+    assert_eq!(page(&server)["broadcast"]["reconnecting"], Value::Null);
 
     second.kill();
     server.wait_reconnecting();
@@ -131,8 +126,7 @@ fn a_publisher_that_stops_ends_the_broadcast_at_once() {
     drop(publisher);
     server.wait_offline(STOPPED_WITHIN);
     watcher.wait_end(STOPPED_WITHIN);
-    let page: Value = serde_json::from_str(&server.get("/api/page").text()).unwrap();
-    assert_eq!(page["broadcast"], Value::Null);
+    assert_eq!(page(&server)["broadcast"], Value::Null);
     assert_broken(&watcher.finish(), 0);
 }
 
@@ -283,8 +277,7 @@ fn another_key_begins_a_broadcast_of_its_own_and_a_withdrawn_one_ends_the_wait()
 fn broadcast_id(server: &Nixcast, publisher: &Publisher) -> String {
     server.wait_live();
     assert!(publisher.is_running(), "{}", publisher.log());
-    let page: Value = serde_json::from_str(&server.get("/api/page").text()).unwrap();
-    page["broadcast"]["id"].as_str().unwrap().to_owned()
+    page(server)["broadcast"]["id"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -65,6 +65,16 @@ pub(crate) fn rung(name: &str, height: u16, video_bitrate_kbps: u32) -> Variant 
     }
 }
 
+/// The publisher's own picture, first in the menu.
+pub(crate) fn source() -> Variant {
+    Variant { passthrough: true, order: 1, ..Variant::named("source") }
+}
+
+/// Pictures that pass through, and pictures that are encoded, for as little as possible.
+pub(crate) fn source_and_low() -> Vec<Variant> {
+    vec![source(), Variant { order: 2, ..rung("low", 144, 150) }]
+}
+
 pub(crate) fn playlist_of(rung: &str) -> String {
     format!("/hls/video/{rung}/stream.m3u8")
 }

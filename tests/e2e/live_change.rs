@@ -10,7 +10,7 @@ use nixcast_tests::server::{CONVERGED_WITHIN, Scene};
 use nixcast_tests::{playlist, wait};
 use serde_json::{Value, json};
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source};
 
 /// A removed or rotated key ends its session within this time from the write of the file.
 const SESSION_ENDS_WITHIN: Duration = Duration::from_secs(1);
@@ -68,8 +68,7 @@ fn colour(code: &str) -> Option<String> {
 }
 
 fn source_and(rungs: &[Variant]) -> Vec<Variant> {
-    let source = Variant { passthrough: true, order: 1, ..Variant::named("source") };
-    [&[source], rungs].concat()
+    [&[source()], rungs].concat()
 }
 
 #[test]

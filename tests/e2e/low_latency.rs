@@ -10,7 +10,7 @@ use nixcast_tests::players::Player;
 use nixcast_tests::server::Scene;
 use nixcast_tests::{http, media, wait};
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source};
 
 const AUDIO: &str = "/hls/audio/stream.m3u8";
 const RUNGS: [&str; 2] = ["source", "low"];
@@ -31,10 +31,7 @@ fn fetch(port: u16, path: &str) -> Vec<u8> {
 fn live(level: u8) -> Live {
     let mut scene = Scene::with_key();
     scene.settings.video.latency_level = level;
-    scene.settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { order: 2, ..rung("low", 180, 200) },
-    ];
+    scene.settings.video.variants = vec![source(), Variant { order: 2, ..rung("low", 180, 200) }];
     Live::start(scene)
 }
 
@@ -99,7 +96,7 @@ fn every_playlist_says_what_low_latency_players_need_and_each_part_is_there() {
             let listing = Listing::now(port, &path);
             check_tags(&listing, level.into());
             let others: Vec<String> = playlists().into_iter().filter(|other| *other != path).collect();
-            assert_eq!(listing.reports.keys().cloned().collect::<Vec<_>>().len(), others.len());
+            assert_eq!(listing.reports.len(), others.len());
             for other in &others {
                 let (reported, now) = (listing.reports[other], Listing::now(port, other).next());
                 assert!(reported.1.is_some() && (reported.0, reported.1.unwrap()) < now, "{reported:?}, {now:?}");

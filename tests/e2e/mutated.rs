@@ -21,6 +21,7 @@ use nixcast_tests::server::{Nixcast, Scene};
 use nixcast_tests::viewer::Viewer;
 use serde_json::Value;
 
+use crate::live::source;
 use mutation::{Kind, Mutated};
 
 /// As many as fit into `make test`; the whole ten thousand take minutes.
@@ -175,10 +176,7 @@ fn declare(settings: &mut Settings) {
         secret_file: None,
     }];
     let low = Variant { height: Some(144), video_bitrate_kbps: 100, ..Variant::named("low") };
-    settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { enable: false, preset: Preset::Superfast, ..low },
-    ];
+    settings.video.variants = vec![source(), Variant { enable: false, preset: Preset::Superfast, ..low }];
 }
 
 /// What the engine runs, without what changes by itself.

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nixcast_schema::Variant;
 use nixcast_tests::clip::Clip;
 use nixcast_tests::http::Reply;
 use nixcast_tests::server::{Nixcast, Scene};
 use nixcast_tests::wait;
 
-use crate::live::{Live, rung};
+use crate::live::{Live, rung, source_and_low};
 
 const THUMBNAIL: &str = "/thumbnail.jpg";
 const PREVIEW: &str = "/preview.gif";
@@ -105,10 +104,7 @@ fn scene() -> Scene {
 #[test]
 fn stills_show_what_is_sent_and_follow_the_setting() {
     let mut scene = scene();
-    scene.settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
-        Variant { order: 2, ..rung("low", 144, 150) },
-    ];
+    scene.settings.video.variants = source_and_low();
     let mut live = Live::start(scene);
     assert_looks_like_the_clip(&wait_still(&live.server, THUMBNAIL, "image/jpeg"));
     let first = wait_still(&live.server, PREVIEW, "image/gif");

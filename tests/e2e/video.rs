@@ -8,14 +8,14 @@ use nixcast_tests::server::Scene;
 use nixcast_tests::watcher::Track;
 use nixcast_tests::{playlist, process};
 
-use crate::live::{Live, playlist_of, rung};
+use crate::live::{Live, playlist_of, rung, source};
 
 /// Seconds: one tick of the 90 kHz clock, rounded up by the printing of decimals.
 const TICK: f64 = 0.000_02;
 
 fn ladder(settings: &mut Settings) {
     settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
+        source(),
         Variant { order: 2, ..rung("mid", 270, 500) },
         Variant { order: 3, framerate: Some(15), ..rung("low", 144, 150) },
     ];

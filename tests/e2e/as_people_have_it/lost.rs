@@ -8,11 +8,8 @@ use nixcast_tests::{playlist, wait};
 use super::*;
 
 fn keep(server: &Nixcast, keep: impl Fn(&Tag) -> bool) -> Publisher {
-    let file = server.folder().join("half.flv");
-    let tags: Vec<Tag> =
-        flv::read(&Beat::USUAL.file()).into_iter().filter(|tag| tag.kind == Kind::Script || keep(tag)).collect();
-    flv::write(&file, &tags);
-    Publisher::librtmp_file(&server.target("main"), &file)
+    let tags = flv::read(&Beat::USUAL.file()).into_iter().filter(|tag| tag.kind == Kind::Script || keep(tag));
+    publish_tags(server, &tags.collect::<Vec<_>>())
 }
 
 #[track_caller]

@@ -31,24 +31,18 @@ fn odd_sizes_and_portrait() {
     }
 }
 
-/// The first clip for some seconds, then the second.
-fn joined(first: &Beat, second: &Beat, seconds: u32) -> Vec<Tag> {
-    let at = seconds * 1000;
-    let before = flv::read(&first.file()).into_iter().filter(|tag| tag.time < at);
+/// The usual clip for six seconds, then this one.
+fn joined(second: &Beat) -> Vec<Tag> {
+    const THEN: u32 = 6_000;
+    let before = flv::read(&Beat::USUAL.file()).into_iter().filter(|tag| tag.time < THEN);
     let after = flv::read(&second.file()).into_iter().filter(|tag| tag.kind != Kind::Script);
-    before.chain(after.map(|tag| Tag { time: tag.time + at, ..tag })).collect()
+    before.chain(after.map(|tag| Tag { time: tag.time + THEN, ..tag })).collect()
 }
 
 #[test]
 fn a_resolution_that_changes_under_way() {
     let second = Beat { width: 480, height: 272, ..Beat::USUAL };
-    let server = serve(Ladder::Both);
-    let file = server.folder().join("joined.flv");
-    flv::write(&file, &joined(&Beat::USUAL, &second, 6));
-    let publisher = Publisher::librtmp_file(&server.target("main"), &file);
-    let story = watch(&server, 10);
-    assert!(publisher.is_running(), "{}", publisher.log());
-    story.assert_plays();
+    let story = send_tags(&joined(&second), 10);
     let source = story.rung("source");
     let inits: std::collections::BTreeSet<&String> = source.segments.values().map(|segment| &segment.init).collect();
     assert_eq!(inits.len(), 2, "one init section for each size: {inits:?}");
@@ -64,13 +58,7 @@ fn parameter_sets_that_change_under_way() {
     // Same size, other profile: what an encoder that was restarted sends.
     let video = &["-g", "30", "-keyint_min", "30", "-sc_threshold", "0", "-bf", "0", "-profile:v", "baseline"];
     let second = Beat { video, ..Beat::USUAL };
-    let server = serve(Ladder::Both);
-    let file = server.folder().join("joined.flv");
-    flv::write(&file, &joined(&Beat::USUAL, &second, 6));
-    let publisher = Publisher::librtmp_file(&server.target("main"), &file);
-    let story = watch(&server, 10);
-    assert!(publisher.is_running(), "{}", publisher.log());
-    story.assert_plays();
+    let story = send_tags(&joined(&second), 10);
     assert_every_picture(&story, "source", 30.0);
     assert_together(&story, "source");
     assert_together(&story, "low");

@@ -23,6 +23,7 @@ use nixcast_tests::watcher::LiveWatcher;
 use serde_json::Value;
 
 use super::receiver::Receiver;
+use crate::live::source;
 
 /// Longest from a change to what it looks like from outside, on two busy cores that encode: some segments.
 pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(30);
@@ -247,7 +248,7 @@ fn declare(settings: &mut Settings, receiver: &Receiver, password: String, signi
         open_externally: true,
     }];
     settings.video.variants = vec![
-        Variant { passthrough: true, order: 1, ..Variant::named("source") },
+        source(),
         Variant {
             height: Some(144),
             video_bitrate_kbps: 150,

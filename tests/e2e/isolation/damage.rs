@@ -1,16 +1,15 @@
 //! Damaged media from a publisher that does not know: flipped bits in the pictures and in the sound.
 
-use std::fs;
 use std::time::Duration;
 
-use nixcast_schema::Variant;
 use nixcast_tests::clip::Clip;
+use nixcast_tests::flv::{self, Kind, Tag};
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::random::Random;
 use nixcast_tests::{playlist, wait};
 
-use super::{scene, source};
-use crate::live::{playlist_of, rung};
+use super::scene;
+use crate::live::{playlist_of, source_and_low};
 
 /// Media time that flies by at several times its own speed; each keyframe's group of pictures has a seed of its own.
 const CLIP: Clip = Clip { gop: 15, seconds: 60, ..Clip::SMALL };
@@ -18,38 +17,35 @@ const CLIP: Clip = Clip { gop: 15, seconds: 60, ..Clip::SMALL };
 /// How many times real time it is sent: two cores encode two small rungs from it meanwhile.
 const SPEED: f64 = 2.0;
 
-/// `file` (FLV) with up to 64 bits flipped in each group of pictures, by a seed of its own. Headers of tags and codec
+/// Flips up to 16 bits in one unit of eight, with a seed of its own for each group of pictures. Heads of tags and codec
 /// records stay as they are. Says how many seeds went into it.
-fn damaged(mut file: Vec<u8>) -> (Vec<u8>, u64) {
-    const TAG_HEAD: usize = 11;
-    let (mut at, mut seed, mut random) = (13, 0, Random::new(0));
-    while at + TAG_HEAD < file.len() {
-        let length = usize::from(file[at + 1]) << 16 | usize::from(file[at + 2]) << 8 | usize::from(file[at + 3]);
-        let (kind, body) = (file[at], at + TAG_HEAD);
-        let (is_video, is_sound) = (kind == 9 && file[body + 1] == 1, kind == 8 && file[body + 1] == 1);
-        if is_video && file[body] >> 4 == 1 {
+fn damage(tags: &mut [Tag]) -> u64 {
+    let (mut seed, mut random) = (0, Random::new(0));
+    for tag in tags.iter_mut().filter(|tag| tag.kind != Kind::Script && !tag.is_config()) {
+        if tag.is_keyframe() {
             seed += 1;
             random = Random::new(seed);
         }
-        let head = if is_video { 5 } else { 2 };
-        // One unit in eight, and of the first seconds none: the broadcast has to begin.
-        if (is_video || is_sound) && seed > 8 && length > head && random.chance(12) {
+        let head = if tag.kind == Kind::Video { 5 } else { 2 };
+        // Of the first seconds none: the broadcast has to begin.
+        if seed > 8 && tag.body.len() > head && random.chance(12) {
+            let media = &mut tag.body[head..];
             for _ in 0..=random.below(16) {
-                file[body + head + random.below(length - head)] ^= 1 << random.below(8);
+                media[random.below(media.len())] ^= 1 << random.below(8);
             }
         }
-        at = body + length + 4;
     }
-    (file, seed)
+    seed
 }
 
 #[test]
 fn flipped_bits_in_the_media_end_no_broadcast() {
-    let (scene, _) = scene(vec![source(), Variant { order: 2, ..rung("low", 144, 150) }]);
+    let (scene, _) = scene(source_and_low());
     let file = scene.folder().join("damaged.flv");
-    let (bytes, seeds) = damaged(fs::read(CLIP.file()).unwrap());
+    let mut tags = flv::read(&CLIP.file());
+    let seeds = damage(&mut tags);
     assert!(seeds > 100, "{seeds} groups of pictures");
-    fs::write(&file, bytes).unwrap();
+    flv::write(&file, &tags);
     let server = scene.start();
     let publisher = Publisher::copy_file(&server.target("main"), &file, SPEED);
     let session = server.wait_live().session;

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nixcast_schema::Variant;
 use nixcast_tests::clip::Clip;
 use nixcast_tests::process::Process;
 use nixcast_tests::publish::Publisher;
@@ -20,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::vault::{Secrets, TLS, Way, random};
 use super::{NO_KEY_INSIDE, OBJECTS, Scene, memory};
-use crate::live::rung;
+use crate::live::{rung, source};
 use crate::pair::{IN_FORCE_WITHIN, NEVER_BY_ITSELF, Place, settings};
 use crate::watching::skipped;
 
@@ -109,8 +108,7 @@ fn forms(secret: &[u8]) -> Vec<String> {
 fn start(name: &str) -> Scene {
     let mut settings = settings(name, NEVER_BY_ITSELF);
     // A rung that has to be encoded, so that there will be a worker.
-    let source = Variant { passthrough: true, order: 1, ..Variant::named("source") };
-    settings.video.variants = vec![source, rung("low", 144, 100)];
+    settings.video.variants = vec![source(), rung("low", 144, 100)];
     Scene::start_with(Way::Sops, Place::new(), settings)
 }
 
