@@ -2,7 +2,7 @@
 // controls draw. Decides when a session is opened, replaced and closed. Branding never reaches this module.
 
 import { backoff } from './backoff.ts';
-import { waitForCushion } from './cushion.ts';
+import { cushionFor, waitForCushion } from './cushion.ts';
 import { bringInStep } from './handover.ts';
 import { Pace, type Situation } from './pace.ts';
 import type { Autoplay, Broadcast } from './protocol.ts';
@@ -15,6 +15,9 @@ const BEHIND = 1.5;
 
 /** Milliseconds between two decisions about how fast to play. */
 const PACE_EVERY = 200;
+
+/** Milliseconds that a picture which is back may stand for more of it to arrive. */
+const GATHER_AT_MOST = 10_000;
 
 /** Longest wait in milliseconds before a failed player or handover is tried again: the stream is on meanwhile. */
 const LONGEST_WAIT = 4000;
@@ -65,6 +68,8 @@ export class Playback {
   #isFollowing = true;
   /** Why the picture stopped for want of data, if it did. */
   #starving: 'stall' | 'away' | null = null;
+  /** Until when the first picture after a wait stands at most, in milliseconds of `performance.now()`. */
+  #gatheringUntil: number | null = null;
   #isAway = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #tickers: readonly ReturnType<typeof setInterval>[];
@@ -203,6 +208,7 @@ export class Playback {
     this.isWaiting = true;
     this.#isFollowing = true;
     this.#starving = null;
+    this.#gatheringUntil = null;
     this.variant = null;
     this.video.volume = this.volume;
     this.video.muted = this.isMuted;
@@ -374,10 +380,11 @@ export class Playback {
     };
     on('playing', () => {
       this.hasStarted = true;
-      this.isWaiting = false;
       this.isPaused = false;
       this.#failures = 0;
-      this.#goOn();
+      if (this.#starving === 'away') this.#gather();
+      this.isWaiting = this.#gatheringUntil !== null;
+      if (!this.isWaiting) this.#goOn();
       if (this.#isStale() && this.#handover === null) void this.#adopt();
     });
     on('waiting', () => this.#starve());
@@ -423,7 +430,31 @@ export class Playback {
     return { distance: edge - video.currentTime, holdBack, buffered: bufferedAhead(video) };
   }
 
+  /**
+   * The picture is back after nobody published for a while. What exists of it is a part or two: played at once, it would
+   * stop again as soon as one is late.
+   */
+  #gather(): void {
+    if (this.#situation() === null) return;
+    this.#gatheringUntil ??= performance.now() + GATHER_AT_MOST;
+    this.video.playbackRate = 0;
+  }
+
+  /** Whether more must arrive before the picture moves. */
+  #isGathering(): boolean {
+    if (this.#gatheringUntil === null) return false;
+    const [session, situation] = [this.#session, this.#situation()];
+    const isEnough =
+      session === null || situation === null || situation.buffered >= cushionFor(situation.holdBack, session.step);
+    if (!isEnough && !this.#isAway && performance.now() < this.#gatheringUntil) return true;
+    this.#gatheringUntil = null;
+    this.isWaiting = false;
+    this.#goOn();
+    return false;
+  }
+
   #keepPace(): void {
+    if (this.#isGathering()) return;
     const { video } = this;
     const isRunning = !video.paused && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
     const situation = isRunning && !this.#isAway ? this.#situation() : null;
