@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nixcast_schema::Variant;
+use nixcast_tests::clip::Clip;
+use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::Scene;
 use nixcast_tests::{playlist, process, wait};
 use rustix::process::Signal;
@@ -145,6 +147,27 @@ fn a_slow_worker_holds_up_nobody() {
     println!("{overloaded}");
     live.watcher.wait_segments(3);
     assert_source_never_paused(live);
+}
+
+/// What a machine has no time for with one picture, it may have with the next.
+#[test]
+fn a_rung_that_was_left_out_is_tried_again_when_its_publisher_comes_back_with_another_picture() {
+    let (scene, fault) = scene(source_and_low());
+    let live = Live::start(scene);
+    fs::write(&fault, "slow").unwrap();
+    let old = worker(&live).unwrap();
+    process::kill(old);
+    another_worker(&live, old, "the slow one");
+    wait_condition(&live, "Overloaded", "low left out");
+    fs::remove_file(&fault).unwrap();
+    live.publisher.kill();
+    live.server.wait_reconnecting();
+    let smaller = Clip { width: 480, height: 272, ..Clip::SMALL };
+    let _publisher = Publisher::copy(&live.server.target("main"), &smaller);
+    wait_own_pictures(&live, "low");
+    wait::until("the all-clear", REPLACED_WITHIN, || {
+        live.server.observe().conditions.iter().all(|one| one.kind != "Overloaded").then_some(())
+    });
 }
 
 #[test]

@@ -101,8 +101,10 @@ impl Default for Guard {
 }
 
 impl Guard {
-    /// Takes up what is declared. Another ladder or source is judged anew; another policy alone chooses other rungs.
-    pub fn declare(&mut self, now: Duration, field: Field, policy: Overload) {
+    /// Takes up what is declared; true when [`Self::shed`] has changed. Another ladder or source is judged anew; another
+    /// policy alone chooses other rungs.
+    pub fn declare(&mut self, now: Duration, field: Field, policy: Overload) -> bool {
+        let had = self.shed.clone();
         if field != self.field {
             *self = Self { field, policy, ..Self::default() };
             self.unsettle(now);
@@ -115,6 +117,7 @@ impl Guard {
                 self.unsettle(now);
             }
         }
+        self.shed != had
     }
 
     /// Rungs that should not be encoded now.

@@ -147,9 +147,10 @@ fn another_policy_chooses_other_rungs_and_another_ladder_begins_anew() {
     machine.run(12, power, 2.0);
     assert_eq!(machine.guard.shed(), ["1080p"]);
     let now = Duration::from_secs(machine.now);
-    machine.guard.declare(now, declared.clone(), Overload::DropLowest);
+    assert!(machine.guard.declare(now, declared.clone(), Overload::DropLowest));
     assert_eq!(machine.guard.shed(), ["480p", "720p"]);
-    machine.guard.declare(now, field(&[480, 720], false), Overload::DropLowest);
+    assert!(!machine.guard.declare(now, declared.clone(), Overload::DropLowest));
+    assert!(machine.guard.declare(now, field(&[480, 720], false), Overload::DropLowest));
     assert!(machine.guard.shed().is_empty() && machine.guard.verdict().is_none());
 }
 

@@ -34,12 +34,12 @@ impl LoadWatch {
 }
 
 impl Show {
-    /// Tells the judge what there is to encode.
-    pub(super) fn declare_load(&mut self) {
-        let Some(source) = &self.source else { return };
+    /// Tells the judge what there is to encode; true if that alone makes other rungs fit.
+    pub(super) fn declare_load(&mut self) -> bool {
+        let Some(source) = &self.source else { return false };
         let size = (source.config.width, source.config.height);
         let field = overload::field(&self.wishes.ladder, size, self.frame_rate, self.wishes.latency);
-        self.watch.guard.declare(self.watch.began.elapsed(), field, self.wishes.when_overloaded);
+        self.watch.guard.declare(self.watch.began.elapsed(), field, self.wishes.when_overloaded)
     }
 
     /// Judges the worker's report.
@@ -54,7 +54,6 @@ impl Show {
         self.count_progress(&progress);
         let load = overload::load(&progress, &self.orders.encoders, dropped);
         self.progress = Some((now, progress));
-        self.declare_load();
         self.judge(Some(load), stage);
     }
 
@@ -64,12 +63,15 @@ impl Show {
     }
 
     fn judge(&mut self, load: Option<Load>, stage: &Stage) {
-        let had = self.watch.guard.shed().to_vec();
-        if !self.watch.guard.observe(self.watch.began.elapsed(), load) {
+        let had = self.watch.guard.shed().len();
+        // A publisher may have come back with another picture, or changed it under way.
+        let is_another_picture = load.is_some() && self.declare_load();
+        let is_another_verdict = self.watch.guard.observe(self.watch.began.elapsed(), load);
+        if !is_another_picture && !is_another_verdict {
             return;
         }
         let shed = self.watch.guard.shed().join(", ");
-        if self.watch.guard.shed().len() > had.len() {
+        if self.watch.guard.shed().len() > had {
             let speed = self.watch.guard.verdict().map(|verdict| verdict.speed);
             tracing::warn!(speed, shed, "encoding is slower than real time; rungs are left out");
         } else {
