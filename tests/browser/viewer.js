@@ -72,6 +72,8 @@ export class Viewer {
     viewer.complaints = [];
     viewer.media = [];
     viewer.strangers = [];
+    viewer.said = [];
+    viewer.page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => viewer.said.push(JSON.parse(payload))));
     viewer.page.on('pageerror', (error) => viewer.complaints.push(String(error)));
     viewer.page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) viewer.complaints.push(message.text());

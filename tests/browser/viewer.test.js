@@ -48,6 +48,22 @@ describe('the page', { timeout: 300_000 }, () => {
     assert.equal(await viewer.loadedAt(), loaded, 'the page was loaded again');
   });
 
+  it('says how playback goes while it plays, and nothing while it is paused', async () => {
+    const viewer = await Viewer.open(browser, server.page);
+    await viewer.plays();
+    const [first] = await until('a report', 30_000, () => viewer.said.length > 0 && viewer.said);
+    assert.deepEqual(Object.keys(first), ['kind', 'stalls']);
+    assert.equal(first.kind, 'playback');
+    assert.ok(Number.isInteger(first.stalls) && first.stalls >= 0, `${first.stalls}`);
+
+    await viewer.looksAway();
+    await viewer.page.evaluate(() => document.querySelector('video[data-active="true"]').pause());
+    const said = viewer.said.length;
+    // One report may have been on its way. Another ten seconds are over when the clock of the page says so.
+    await viewer.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 21_000)));
+    assert.ok(viewer.said.length <= said + 1, `${viewer.said.length - said} reports of a viewer who paused`);
+  });
+
   it('is complete before any script runs', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();

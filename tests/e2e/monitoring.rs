@@ -6,6 +6,7 @@ use std::path::Path;
 use nixcast_schema::{Network, Preset, Variant, Webhook, WebhookEvent};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::http::{self, Reply};
+use nixcast_tests::open_page::OpenPage;
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::{self, CONVERGED_WITHIN, Nixcast, Scene};
 use nixcast_tests::wait;
@@ -269,6 +270,45 @@ fn the_operator_logs_in_and_what_changes_is_in_force_at_once() {
         assert!(!server.log().contains(secret), "{secret} stands in the log");
     }
     assert_eq!(server.broadcast().map(|broadcast| broadcast.session), Some(facts.session));
+}
+
+#[test]
+fn how_playback_goes_is_what_open_pages_say() {
+    let mut scene = Scene::with_key();
+    scene.settings.admin.password_file = put_password(scene.folder(), PASSWORD);
+    let server = scene.start();
+    let health = || {
+        // A viewer, for as long as somebody asks.
+        http::get(server.http_port(), "/hls/video/source/stream.m3u8").ok();
+        let reply = get(&server, "/api/admin/status", &[("authorization", RIGHT)]);
+        let mut status: Value = serde_json::from_slice(&reply.body).unwrap();
+        status["health"].take()
+    };
+    assert_eq!(health(), Value::Null, "there is nothing to be healthy");
+    let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    let pages = [(); 3].map(|()| OpenPage::open(server.http_port()));
+    let silent = health();
+    assert_eq!((&silent["healthPercentage"], &silent["representation"]), (&Value::Null, &json!(0)), "{silent}");
+    assert!(silent["healthy"].is_boolean() && silent["message"].is_string(), "{silent}");
+
+    let wait = |percentage: u64| {
+        wait::until(&format!("{percentage} per cent"), CONVERGED_WITHIN, || {
+            let health = health();
+            (health["healthPercentage"] == percentage && health["representation"] == 100).then_some(())
+        });
+    };
+    pages[0].say(r#"{"kind":"playback","stalls":0}"#);
+    wait(100);
+    pages[1].say(r#"{"kind":"playback","stalls":3}"#);
+    wait(50);
+    pages[2].say("nonsense");
+    pages[2].say(r#"{"kind":"playback","stalls":0}"#);
+    wait(66);
+    assert_eq!(pages[2].shown().ended, None);
+    let [_smooth, stalled, _late] = pages;
+    drop(stalled);
+    wait(100);
 }
 
 #[test]

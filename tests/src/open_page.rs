@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub struct Shown {
 pub struct OpenPage {
     shown: Arc<Mutex<Shown>>,
     stop: Arc<AtomicBool>,
+    to_say: Sender<String>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,11 +52,17 @@ impl OpenPage {
         assert_eq!(shown.lock().unwrap().messages, 1, "the greeting is a message");
         socket.get_mut().set_read_timeout(Some(LOOK)).expect("a socket takes a timeout");
         let stop = Arc::new(AtomicBool::new(false));
+        let (to_say, said) = mpsc::channel();
         let thread = thread::spawn({
             let (shown, stop) = (Arc::clone(&shown), Arc::clone(&stop));
-            move || follow(socket, &shown, &stop)
+            move || follow(socket, &shown, &stop, &said)
         });
-        Self { shown, stop, thread: Some(thread) }
+        Self { shown, stop, to_say, thread: Some(thread) }
+    }
+
+    /// Sends a text, as the page's script does.
+    pub fn say(&self, text: &str) {
+        self.to_say.send(text.to_owned()).expect("the page is open");
     }
 
     pub fn shown(&self) -> Shown {
@@ -76,8 +84,11 @@ impl Drop for OpenPage {
     }
 }
 
-fn follow(mut socket: WebSocket<TcpStream>, shown: &Mutex<Shown>, stop: &AtomicBool) {
+fn follow(mut socket: WebSocket<TcpStream>, shown: &Mutex<Shown>, stop: &AtomicBool, said: &Receiver<String>) {
     while !stop.load(Ordering::Relaxed) {
+        for text in said.try_iter() {
+            socket.send(Message::text(text)).ok();
+        }
         match socket.read() {
             Ok(message) => take(message, &mut shown.lock().unwrap()),
             Err(tungstenite::Error::Io(error))

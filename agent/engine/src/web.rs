@@ -11,6 +11,7 @@ mod hls;
 mod look;
 mod metrics;
 mod page;
+mod reports;
 mod shell;
 mod stills;
 pub(crate) mod view;
@@ -42,6 +43,7 @@ use crate::tasks;
 use crate::webhooks::Webhooks;
 use access::Access;
 use look::Look;
+use reports::Reports;
 use view::BroadcastView;
 use viewers::Viewers;
 
@@ -64,6 +66,7 @@ pub(crate) struct Site {
     channel: ChannelHandle,
     store: Store,
     pages: Arc<Semaphore>,
+    reports: Reports,
     viewers: Viewers,
     audience: watch::Receiver<Option<usize>>,
     look: watch::Receiver<Arc<Look>>,
@@ -101,6 +104,7 @@ impl Site {
             channel,
             store,
             pages: Arc::new(Semaphore::new(MOST_PAGES)),
+            reports: Reports::default(),
             viewers,
             audience,
             look,

@@ -1,6 +1,6 @@
 // The state of the page: what the engine last said. Written by the event socket, read by the components.
 
-import { listen } from './events.ts';
+import { listen, type Line } from './events.ts';
 import type { Broadcast, Message, Page, Snapshot } from './protocol.ts';
 
 /**
@@ -16,6 +16,7 @@ export class App {
   isConnected = $state(false);
   /** The engine was there, and is not. */
   isLost = $state(false);
+  #line: Line | null = null;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(first: Snapshot) {
@@ -24,16 +25,21 @@ export class App {
     this.viewers = first.viewers;
   }
 
-  /** Follows the engine until the returned function is called. */
-  connect(): () => void {
+  /** Follows the engine from now on. */
+  connect(): void {
     const { protocol, host } = window.location;
-    return listen(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}/api/events`, {
+    this.#line = listen(`${protocol === 'https:' ? 'wss' : 'ws'}://${host}/api/events`, {
       message: (message) => this.#take(message),
       socket: (isOpen) => {
         this.isLost = !isOpen && (this.isLost || this.isConnected);
         this.isConnected = isOpen;
       },
     });
+  }
+
+  /** Tells the engine how often the picture stood still since it was last told. */
+  report(stalls: number): void {
+    this.#line?.say(JSON.stringify({ kind: 'playback', stalls }));
   }
 
   #take(message: Message): void {

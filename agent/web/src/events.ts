@@ -12,8 +12,14 @@ export interface Listener {
   socket(isOpen: boolean): void;
 }
 
-/** Connects, and reconnects until the returned function is called. */
-export function listen(address: string, listener: Listener): () => void {
+export interface Line {
+  /** Sends `text` if the socket is open now; what cannot be said is of no interest later. */
+  say(text: string): void;
+  close(): void;
+}
+
+/** Connects, and reconnects until it is closed. */
+export function listen(address: string, listener: Listener): Line {
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let attempt = 0;
@@ -52,11 +58,16 @@ export function listen(address: string, listener: Listener): () => void {
   document.addEventListener('visibilitychange', hurryWhenSeen);
   connect();
 
-  return () => {
-    isStopped = true;
-    clearTimeout(timer);
-    window.removeEventListener('online', hurry);
-    document.removeEventListener('visibilitychange', hurryWhenSeen);
-    socket?.close();
+  return {
+    say: (text) => {
+      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    close: () => {
+      isStopped = true;
+      clearTimeout(timer);
+      window.removeEventListener('online', hurry);
+      document.removeEventListener('visibilitychange', hurryWhenSeen);
+      socket?.close();
+    },
   };
 }

@@ -70,6 +70,8 @@ export class Playback {
   #starving: 'stall' | 'away' | null = null;
   /** Until when the first picture after a wait stands at most, in milliseconds of `performance.now()`. */
   #gatheringUntil: number | null = null;
+  /** How often the picture stood still for want of data since somebody asked. */
+  #stalls = 0;
   #isAway = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #tickers: readonly ReturnType<typeof setInterval>[];
@@ -97,6 +99,15 @@ export class Playback {
     if (session === null) return;
     session.isPatient = isAway;
     if (!isAway) session.hurry();
+  }
+
+  /** How often the picture stood still since this was last asked; null while nothing is meant to move. */
+  takeStalls(): number | null {
+    if (!this.hasStarted || this.isPaused || this.#isAway) return null;
+    // One that goes on to stand still is told each time.
+    const stalls = this.#stalls + (this.#starving === 'stall' ? 1 : 0);
+    this.#stalls = 0;
+    return stalls;
   }
 
   /** Plays `broadcast`: starts it, adopts its new ladder, or leaves well alone. */
@@ -477,6 +488,7 @@ export class Playback {
   #goOn(): void {
     const reason = this.#starving;
     this.#starving = null;
+    if (reason === 'stall') this.#stalls += 1;
     const situation = reason === null ? null : this.#situation();
     if (situation === null) return;
     if (reason === 'stall') this.#pace.stalled(performance.now() / 1000);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
@@ -14,6 +14,7 @@ use nixcast_core::control::{BroadcastFacts, Condition, Listener};
 use nixcast_core::health::{Health, Level};
 use serde::Serialize;
 
+use super::reports::Playback;
 use super::{Peer, Site};
 use crate::webhooks::Standing;
 
@@ -65,8 +66,12 @@ struct StreamDetails {
 struct HealthStatus {
     /// False while viewers see or hear that something is wrong.
     healthy: bool,
+    /// Of the viewers who report, those whose picture has not stood still in the last minute; none while nobody reports.
+    health_percentage: Option<usize>,
     /// What there is to say, worst first; empty while all is well.
     message: String,
+    /// How many of the viewers report at all, per cent: those who play in our page.
+    representation: usize,
 }
 
 #[derive(Serialize)]
@@ -103,7 +108,8 @@ fn status_of(site: &Site) -> AdminStatus {
     let mut conditions = facts.conditions;
     conditions.extend(site.webhooks.conditions());
     let broadcaster = facts.broadcast.as_ref().map(broadcaster);
-    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health));
+    let (playback, viewers) = (site.reports.playback(Instant::now()), site.viewer_count());
+    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health, playback, viewers));
     AdminStatus {
         version_number: env!("CARGO_PKG_VERSION"),
         uptime_seconds: site.uptime().as_secs(),
@@ -113,7 +119,7 @@ fn status_of(site: &Site) -> AdminStatus {
         broadcast: facts.broadcast,
         broadcaster,
         health,
-        viewer_count: site.viewer_count(),
+        viewer_count: viewers,
         session_peak_viewer_count: site.peak_viewers(),
         conditions,
         webhooks: site.webhooks.standings().into_iter().map(webhook).collect(),
@@ -139,9 +145,21 @@ fn broadcaster(facts: &BroadcastFacts) -> Broadcaster {
     }
 }
 
-fn health(health: &Health) -> HealthStatus {
+fn health(health: &Health, playback: Playback, viewers: usize) -> HealthStatus {
     let sentences: Vec<&str> = health.findings.iter().map(|finding| finding.sentence.as_str()).collect();
-    HealthStatus { healthy: health.level != Level::Bad, message: sentences.join("; ") }
+    let Playback { reporting, smooth } = playback;
+    HealthStatus {
+        healthy: health.level != Level::Bad,
+        health_percentage: percentage(smooth, reporting),
+        message: sentences.join("; "),
+        // Two pages behind one address count as one viewer, so more may report than watch.
+        representation: percentage(reporting, viewers.max(reporting)).unwrap_or(0),
+    }
+}
+
+/// Rounded down; none of nothing.
+fn percentage(part: usize, whole: usize) -> Option<usize> {
+    (part * 100).checked_div(whole)
 }
 
 fn webhook((name, standing): (String, Standing)) -> WebhookStatus {

@@ -1,10 +1,10 @@
 //! The event socket: pages are told what changed, and told it whole.
 //!
 //! Every page follows the three `watch` values at its own pace: a slow one skips what is outdated and never holds up
-//! another.
+//! another. A page that plays says every ten seconds how that goes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -22,7 +22,7 @@ const PING: Duration = Duration::from_secs(20);
 /// Time for a page to take a message.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Pages have nothing to say; what they send is read and thrown away up to this many bytes a message.
+/// Most bytes of what a page says: how playback goes is told in fifty.
 const MOST_BYTES: usize = 1024;
 
 #[derive(Serialize)]
@@ -54,6 +54,7 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     audience.mark_unchanged();
     let shown = Arc::clone(&look.borrow_and_update());
     let mut viewers = site.shown_viewers();
+    let page = site.reports.open_page();
     let hello = Snapshot { page: &shown.view, broadcast: site.broadcast(), viewers };
     send(&mut socket, &Event::Hello(hello)).await?;
     let mut pings = interval(PING);
@@ -83,6 +84,7 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
             _tick = pings.tick() => write(&mut socket, Message::Ping(bytes::Bytes::new())).await?,
             message = socket.recv() => match message {
                 None | Some(Ok(Message::Close(_))) => return Ok(()),
+                Some(Ok(Message::Text(text))) => page.hear(&text, Instant::now()),
                 Some(Ok(_ignored)) => {}
                 Some(Err(error)) => return Err(error),
             },
