@@ -376,6 +376,24 @@ fn a_broadcast_survives_the_engine_that_served_it() {
     }
 }
 
+/// As when the machine is started again or another version is installed.
+#[test]
+fn a_broadcast_survives_when_agent_and_engine_begin_anew() {
+    let server = scene(120).start();
+    let publisher = publish(&server);
+    let watcher = watch(&server);
+    let id = broadcast_id(&server, &publisher);
+    watcher.wait_segments(3);
+    watcher.expect_outage();
+    let engine = server.observe().engine_pid;
+    process::kill(server.pid_of("agent").unwrap());
+    process::kill(engine);
+    drop(publisher);
+    let publisher = go_on_after_restart(&server, &watcher, engine);
+    assert_eq!(broadcast_id(&server, &publisher), id);
+    watcher.finish().assert_decodes();
+}
+
 #[test]
 fn nothing_is_remembered_of_a_broadcast_that_is_over_or_from_a_damaged_file() {
     let server = scene(120).start();

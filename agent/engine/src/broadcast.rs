@@ -225,8 +225,9 @@ pub(crate) struct Place {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
-/// Starts the channel's task, with the broadcast that the last engine left, if its publisher may come back to it.
-pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
+/// Starts the channel's task, with the broadcast that the last engine left, if its publisher may come back to it. The
+/// grant of that broadcast's key is among the settings from then on.
+pub(crate) fn start(settings: &watch::Sender<Arc<Declared>>, place: Place) -> ChannelHandle {
     let Place { store, worker_program, state_dir } = place;
     let (inbox, messages) = mpsc::channel(INBOX);
     let (view_writer, view) = watch::channel(None);
@@ -247,7 +248,7 @@ pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
     };
     let mut channel = Channel {
         stage,
-        declared,
+        declared: settings.subscribe(),
         inbox: inbox.downgrade(),
         facts: facts_writer,
         worker_program,
@@ -258,6 +259,10 @@ pub(crate) fn start(declared: Watch, place: Place) -> ChannelHandle {
         ended_at: None,
     };
     if let Some(memory) = memory {
+        // A new agent would hash the same key with another salt, as if it were another key. It holds a key against the
+        // grant that the engine has, so the engine has to have it.
+        let (name, grant) = (memory.key_name.clone(), memory.grant.clone());
+        settings.send_modify(|declared| drop(Arc::make_mut(declared).stream_keys.insert(name, grant)));
         channel.recall(memory);
     }
     tasks::spawn("channel", channel.run(messages));

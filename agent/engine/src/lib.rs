@@ -73,7 +73,7 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
     let (settings, declared) = watch::channel(Arc::new(Declared::default()));
     let store = Store::default();
     let place = Place { store: store.clone(), worker_program, state_dir };
-    let channel = broadcast::start(declared.clone(), place);
+    let channel = broadcast::start(&settings, place);
     let webhooks = Webhooks::default();
     let (applied_writer, applied) = watch::channel(Applied::default());
     let site = Site::new(declared.clone(), channel.clone(), store, webhooks.clone(), applied);
