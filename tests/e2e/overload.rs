@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use nixcast_core::control::Condition;
 use nixcast_schema::{Overload, Preset, Variant};
 use nixcast_tests::clip::Clip;
@@ -55,10 +56,21 @@ fn wait_offered(server: &Nixcast, want: &[&str], limit: Duration) {
     }
 }
 
-/// Seconds of the rung that were ever listed.
-fn listed_seconds(server: &Nixcast, rung: &str) -> Option<f64> {
+/// When the newest of what is listed was sent, seconds since 1970: segments on a busy machine are not all as long as
+/// declared, so their number says nothing.
+fn listed_until(server: &Nixcast, rung: &str) -> Option<f64> {
     let list = playlist::media(server.http_port(), &playlist_of(rung)).ok()?;
-    Some(playlist::last_msn(&list) as f64)
+    let newest = list.segments.last()?;
+    let began_ms = newest.program_date_time?.timestamp_millis();
+    Some(began_ms as f64 / 1000.0 + f64::from(newest.duration))
+}
+
+/// How much older than what the publisher sends now the newest of what is listed is, seconds. A publisher that has too
+/// little of the machine to send in time is no fault of the server's.
+fn lag(server: &Nixcast, rung: &str) -> Option<f64> {
+    let listed = listed_until(server, rung)?;
+    let late = server.broadcast()?.source.behind_ms as f64 / 1000.0;
+    Some(Timestamp::now().as_millisecond() as f64 / 1000.0 - late - listed)
 }
 
 #[test]
@@ -70,7 +82,6 @@ fn a_ladder_that_is_too_much_sheds_by_policy_and_a_lighter_one_begins_anew() {
         vec![rung(1080, Preset::Slow), rung(720, Preset::Slow), rung(144, Preset::Ultrafast)];
     let mut server = scene.start();
     let publisher = Publisher::copy(&server.target("main"), &Clip::FULL_HD);
-    let began = Instant::now();
     let told = wait::until("an overload to be told", SHED_WITHIN, || {
         overloaded(&server).filter(|condition| condition.message.contains("left out"))
     });
@@ -81,19 +92,20 @@ fn a_ladder_that_is_too_much_sheds_by_policy_and_a_lighter_one_begins_anew() {
         let offered = offered(&server);
         (offered.contains("144p") && !offered.contains("1080p")).then_some(())
     });
-    assert!(server.broadcast().unwrap().worker_pid.is_some());
+    wait::until("a worker for the rest", SHED_WITHIN, || server.broadcast()?.worker_pid);
 
     // The others go on, and not later and later.
-    let before = listed_seconds(&server, "144p").unwrap();
-    wait::until("the lowest rung to go on", Duration::from_secs(60), || {
-        listed_seconds(&server, "144p").filter(|now| *now >= before + 10.0)
+    let before = listed_until(&server, "144p").unwrap();
+    wait::until("the lowest rung to go on", SHED_WITHIN, || {
+        listed_until(&server, "144p").filter(|now| *now >= before + 10.0)
     });
-    let lag = began.elapsed().as_secs_f64() - listed_seconds(&server, "144p").unwrap();
+    let lag = lag(&server, "144p").unwrap();
+    println!("what is listed lags {lag:.1} s behind what is sent");
     assert!(lag < MOST_LAG, "what is listed lags {lag:.1} s behind what is sent");
 
     // The other policy keeps the highest, whatever becomes of it.
     server.change(|settings| settings.video.when_overloaded = Overload::DropLowest);
-    wait::until("the lowest rung to be gone", SHED_WITHIN, || {
+    wait::until("the lowest rung to be gone", RESTORED_WITHIN, || {
         let offered = offered(&server);
         (offered.contains("1080p") && !offered.contains("144p")).then_some(())
     });
@@ -101,8 +113,9 @@ fn a_ladder_that_is_too_much_sheds_by_policy_and_a_lighter_one_begins_anew() {
     server.change(|settings| {
         settings.video.variants = vec![rung(240, Preset::Ultrafast), rung(144, Preset::Ultrafast)];
     });
-    wait_offered(&server, &["144p", "240p"], SHED_WITHIN);
-    wait::until("nothing to be left out", SHED_WITHIN, || overloaded(&server).is_none().then_some(()));
+    // Where others take the machine's time, even these may have to be left out for a while at first.
+    wait_offered(&server, &["144p", "240p"], RESTORED_WITHIN);
+    wait::until("nothing to be left out", RESTORED_WITHIN, || overloaded(&server).is_none().then_some(()));
     assert!(publisher.is_running(), "{}", publisher.log());
     server.assert_no_key_is_kept();
 }
