@@ -6,6 +6,7 @@
 mod flow;
 mod meter;
 mod picture;
+mod stated;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use flow::Flow;
 pub use meter::Meter;
 pub use picture::PictureFormat;
+pub use stated::stated_keyframe_pictures;
 
 /// What the publisher sends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

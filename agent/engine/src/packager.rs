@@ -150,6 +150,20 @@ impl TrackPackager {
         }
     }
 
+    /// The publisher's encoder says how many ticks its keyframes are apart at most. One that need not send any within
+    /// [`LONGEST_SEGMENT_S`] has said nothing.
+    pub fn expect_keyframes(&mut self, most_apart: Option<i64>) {
+        let longest = i64::from(LONGEST_SEGMENT_S) * i64::from(VIDEO_TIMESCALE);
+        self.cut = self.cut.expecting(most_apart.filter(|ticks| *ticks <= longest));
+    }
+
+    /// Microseconds of the longest segment, if the publisher's encoder does as it says; none if it says nothing.
+    #[must_use]
+    pub fn longest_us(&self) -> Option<i64> {
+        let most = i64::from(LONGEST_SEGMENT_S) * 1_000_000;
+        self.cut.longest_ticks().map(|ticks| self.micros(ticks).min(most))
+    }
+
     /// Changes the durations aimed at, from the open segment and its open part on.
     pub fn set_level(&mut self, level: LatencyLevel) {
         self.cut = self.cut.with_target(level.grid_ms());

@@ -119,6 +119,27 @@ fn a_keyframe_every_8_33_seconds() {
 }
 
 #[test]
+fn a_first_keyframe_that_comes_early_leaves_the_target_duration_as_it_is() {
+    // As OBS sends it when the picture changes altogether in its first seconds: x264 says that keyframes may be 8.33 s
+    // apart, and the first two are five seconds apart, the next two less than a segment is long.
+    let video = &["-g", "250", "-sc_threshold", "0", "-force_key_frames", "5,5.8", "-bf", "2"];
+    let server = serve(Ladder::Both);
+    let file = Beat { video, ..Beat::USUAL }.file();
+    let _publisher = Publisher::copy_file(&server.target("main"), &file, 1.0);
+    server.wait_live();
+    // It complains of every change.
+    let watcher = LiveWatcher::start(server.http_port());
+    watcher.wait_track(&playlist_of("source"), 4);
+    let story = watcher.finish();
+    story.assert_plays();
+    let source = story.rung("source");
+    let lasts: Vec<f64> = source.segments.values().map(|segment| segment.duration).collect();
+    assert!(lasts[..3].iter().all(|seconds| *seconds < 8.5) && lasts[0] < 6.0, "{lasts:?}");
+    assert_eq!(source.target_seconds, 8, "{lasts:?}");
+    assert_together(&story, "source");
+}
+
+#[test]
 fn keyframes_at_the_encoders_own_discretion() {
     // OBS's "0 = auto": up to 250 frames apart, and wherever the picture changes altogether.
     let server = serve(Ladder::Both);

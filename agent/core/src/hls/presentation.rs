@@ -196,6 +196,14 @@ impl Presentation {
         uri
     }
 
+    /// Segments of `track` may become this long. Said before the first of them is listed, its target duration is large
+    /// enough from the beginning and need not change, which RFC 8216bis forbids (section 6.2.1).
+    pub fn expect(&mut self, track: &Track, longest_us: i64) {
+        if let Some(line) = self.line_mut(track) {
+            line.longest_us = longest_us;
+        }
+    }
+
     /// Lists a segment of the track's present encoder, or what is new of it, and gives the address to store it under.
     /// Report each segment whenever a part was added to it, and at last whole; begin none before the one before it is.
     ///
@@ -405,9 +413,10 @@ impl Presentation {
         let longest_running = || siblings().next().map(|rung| rung.line.window.next_msn());
         let unused = self.used_msns.get(name).copied().unwrap_or(0);
         let first_msn = same_time.or_else(longest_running).unwrap_or(FIRST_MSN).max(unused);
-        let window = Window::new(track.clone(), first_msn, pace(self.level));
+        let pace = pace(self.level);
         if let Some(line) = self.line_mut(track) {
-            line.window = window;
+            let segment_us = pace.segment_us.max(line.longest_us);
+            line.window = Window::new(track.clone(), first_msn, Pace { segment_us, ..pace });
         }
     }
 

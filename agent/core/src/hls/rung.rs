@@ -14,6 +14,8 @@ pub(super) struct Line {
     /// Init section of the encoder now at work.
     pub(super) init: Option<(Uri, InitFacts)>,
     pub(super) meter: Meter,
+    /// Longest segment to be expected, microseconds; 0: as long as the latency level asks for.
+    pub(super) longest_us: i64,
     /// The playlist's text, whole and as a delta update, and which version of the presentation each is of.
     pub(super) texts: [Option<(u64, Bytes)>; 2],
 }
@@ -40,7 +42,7 @@ impl Placed {
 
 impl Line {
     pub(super) fn new(track: Track, window: Window) -> Self {
-        Self { track, window, init: None, meter: Meter::default(), texts: [None, None] }
+        Self { track, window, init: None, meter: Meter::default(), longest_us: 0, texts: [None, None] }
     }
 
     /// Lists the segment of `facts`, or what is new of it. `id` is the broadcast's; `program_date_time_ms` belongs to

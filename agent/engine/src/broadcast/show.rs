@@ -18,11 +18,12 @@ use std::time::{Duration, Instant};
 
 use nixcast_core::admission::{Admitted, Refusal};
 use nixcast_core::control::{ObjectId, Rung};
+use nixcast_core::facts::stated_keyframe_pictures;
 use nixcast_core::hls::Presentation;
 use nixcast_core::ids::{EncoderId, SessionId};
 use nixcast_core::ladder::{AudioOrder, Ladder, LatencyLevel, Orders, Terms};
 use nixcast_core::lifecycle::{Lifecycle, Standing};
-use nixcast_core::media::{AccessUnit, AudioConfig, VideoConfig};
+use nixcast_core::media::{AccessUnit, AudioConfig, VIDEO_TIMESCALE, VideoConfig};
 use nixcast_core::supervision::Supervision;
 use nixcast_media::hex;
 use nixcast_media::protocol::{MediaUnit, Progress, WorkerControl};
@@ -314,6 +315,9 @@ impl Show {
         }
         let level = self.orders.latency;
         let mut made = Vec::new();
+        if let Some(most_apart) = self.stated_keyframes(&unit) {
+            self.tracks.values_mut().for_each(|track| track.expect_keyframes(most_apart));
+        }
         for (name, rung) in &mut self.tracks {
             // A pass-through rung that is to go, or to be encoded from now on, ends at a keyframe like any segment.
             if unit.is_sync && rung.feed() == Some(feed) && rung.wanted().is_none() {
@@ -332,6 +336,14 @@ impl Show {
             let unit = MediaUnit { track: 0, is_sync, dts, pts, data };
             if is_encoding { worker.video(unit) } else { worker.keyframe(unit) }
         }
+    }
+
+    /// Ticks between two keyframes at most, if the encoder says so in this picture and how many there are a second.
+    fn stated_keyframes(&self, unit: &AccessUnit) -> Option<i64> {
+        let pictures = unit.is_sync.then(|| stated_keyframe_pictures(&unit.data)).flatten()?;
+        let seconds = f64::from(pictures) / self.frame_rate.filter(|rate| *rate >= 1.0)?;
+        let micros = Duration::try_from_secs_f64(seconds).ok()?.as_micros();
+        i64::try_from(micros * u128::from(VIDEO_TIMESCALE) / 1_000_000).ok()
     }
 
     /// What the sound is made of. Without pictures it is the publisher's own, which needs no worker.

@@ -34,6 +34,8 @@ impl Feed {
 pub(super) enum Made {
     /// From here on segments need this init section.
     Init { id: EncoderId, config: VideoConfig, data: bytes::Bytes },
+    /// Segments may become this long, microseconds.
+    Longest(i64),
     /// A segment that was begun, grown or finished.
     Segment(Segment),
 }
@@ -58,11 +60,13 @@ pub(super) struct RungTrack {
     wanted: Option<Feed>,
     current: Option<Line>,
     next: Option<Waiting>,
+    /// Most ticks between two keyframes of the publisher, if its encoder says so.
+    keyframes: Option<i64>,
 }
 
 impl RungTrack {
     pub(super) fn new(wanted: Feed) -> Self {
-        Self { wanted: Some(wanted), current: None, next: None }
+        Self { wanted: Some(wanted), current: None, next: None, keyframes: None }
     }
 
     /// Follows new orders; the switch itself happens when the new feed delivers.
@@ -132,6 +136,14 @@ impl RungTrack {
         self.flush()
     }
 
+    /// What the publisher's encoder says of its keyframes; call it before the first of them.
+    pub(super) fn expect_keyframes(&mut self, most_apart: i64) {
+        self.keyframes = Some(most_apart);
+        if let Some(Line { feed: Feed::Publisher(_), packager }) = &mut self.current {
+            packager.expect_keyframes(self.keyframes);
+        }
+    }
+
     pub(super) fn set_level(&mut self, level: LatencyLevel) {
         if let Some(line) = &mut self.current {
             line.packager.set_level(level);
@@ -146,6 +158,8 @@ impl RungTrack {
             Feed::Encoder(_) => TrackPackager::encoded_video(config.clone(), level),
         };
         made.push(Made::Init { id: feed.id(), config, data: packager.init_segment() });
+        packager.expect_keyframes(self.keyframes);
+        made.extend(packager.longest_us().map(Made::Longest));
         made.extend(units.into_iter().filter_map(|unit| packager.push(unit)).map(Made::Segment));
         self.current = Some(Line { feed, packager });
         made
@@ -184,6 +198,7 @@ mod tests {
         made.into_iter()
             .filter_map(|made| match made {
                 Made::Init { id, .. } => Some(format!("init {}", id.0)),
+                Made::Longest(longest_us) => Some(format!("up to {}", longest_us / 1000)),
                 Made::Segment(segment) => segment.is_whole.then(|| format!("{}", segment.start_us / 1000)),
             })
             .collect()
@@ -200,6 +215,15 @@ mod tests {
     fn a_rung_begins_with_an_init_section_and_a_keyframe() {
         let (_, made) = running(OLD, 1..6);
         assert_eq!(made, ["init 2", "1000"]);
+    }
+
+    #[test]
+    fn how_long_segments_may_become_is_said_before_the_first_of_them() {
+        let mut track = RungTrack::new(PUBLISHER);
+        track.start(PUBLISHER, config());
+        track.expect_keyframes(750_000);
+        let made: Vec<String> = (0..5).flat_map(|half| told(track.push(PUBLISHER, unit(half), level()))).collect();
+        assert_eq!(made, ["init 1", "up to 8333", "0", "1000"]);
     }
 
     #[test]

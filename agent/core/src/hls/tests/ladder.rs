@@ -244,3 +244,16 @@ fn nothing_is_listed_after_the_end() {
     assert_eq!(add(&mut presentation, "a", 3000, 6000), None);
     assert!(text(&mut presentation, "a").ends_with("#EXT-X-ENDLIST\n"));
 }
+
+#[test]
+fn what_segments_may_become_is_the_target_duration_from_the_first_on() {
+    let mut presentation = presentation(0, &[("source", 0), ("low", 100_000)]);
+    presentation.expect(&video("source"), 8_333_333);
+    start(&mut presentation, "source", 1, 720);
+    start(&mut presentation, "low", 2, 180);
+    presentation.add_segment(&video("source"), segment(0, 5000));
+    presentation.add_segment(&video("low"), segment(0, 1000));
+    assert_eq!((presentation.target_s(&video("source")), presentation.target_s(&video("low"))), (Some(8), Some(1)));
+    presentation.add_segment(&video("source"), segment(5000, 13_333));
+    assert_eq!(presentation.target_s(&video("source")), Some(8));
+}

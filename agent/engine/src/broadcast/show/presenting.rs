@@ -39,6 +39,9 @@ impl Show {
                         self.gauge.shows(&rung, &config);
                         self.publish_init(&rung, id, &config, data, stage);
                     }
+                    track::Made::Longest(longest_us) => {
+                        stage.with(|presentation| presentation.expect(&Track::Video(rung.clone()), longest_us));
+                    }
                     track::Made::Segment(segment) => {
                         let is_whole = segment.is_whole;
                         publish_segment(&Track::Video(rung.clone()), segment, stage);
