@@ -410,8 +410,8 @@ fn nothing_is_remembered_of_a_broadcast_that_is_over_or_from_a_damaged_file() {
     fs::write(&memory, "{\"version\":1,\"writtenAtMs\":").unwrap();
     let engine = server.observe().engine_pid;
     process::kill(engine);
-    let observed = wait::until("another engine", Duration::from_secs(20), || {
-        server.try_observe().ok().filter(|observed| observed.engine_pid != engine)
+    let observed = wait::until("another engine that has been told", Duration::from_secs(20), || {
+        server.try_observe().ok().filter(|observed| observed.engine_pid != engine && observed.generation > 0)
     });
     assert_eq!(observed.broadcast, None);
     assert!(server.log().contains("what another engine left of a broadcast is passed over"), "{}", server.log());
