@@ -1,0 +1,76 @@
+use super::*;
+
+fn set(rules: ChatRules) -> Command {
+    Command::SetRules { rules }
+}
+
+#[test]
+fn people_are_told_what_changes_for_them() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    let slow = ChatRules { slow_mode_seconds: 30, ..ChatRules::default() };
+    assert_eq!(broadcasts(&scene.ok(set(slow.clone()))), ["CHAT_ACTION"]);
+    assert!(scene.say(1, "1").result.is_ok());
+    assert!(matches!(scene.later(2_000).say(1, "2").result, Err(Refusal::SlowMode { .. })), "at once");
+    assert_eq!(broadcasts(&scene.ok(set(slow.clone()))), [""; 0], "the same rules are no news");
+    let both = ChatRules { established_users_only: true, slow_mode_seconds: 0, ..slow };
+    assert_eq!(broadcasts(&scene.ok(set(both))).len(), 2);
+    assert!(scene.later(2_000).say(1, "3").result.is_ok());
+}
+
+#[test]
+fn chat_that_is_turned_off_is_empty_until_it_is_on_again() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    let off = ChatRules { enable: false, ..ChatRules::default() };
+    let effects = scene.ok(set(off));
+    assert_eq!(broadcasts(&effects), ["CHAT_ACTION"]);
+    assert_eq!(closed(&effects), [(1, CloseReason::ChatOff), (2, CloseReason::ChatOff)]);
+    assert_eq!(scene.refused(join(3, "Anna")), Refusal::ChatOff);
+    assert!(!scene.room.is_open(scene.now));
+    scene.ok(set(ChatRules::default()));
+    scene.join(3, "Anna");
+    assert!(scene.say(3, "back").result.is_ok());
+}
+
+#[test]
+fn the_history_follows_its_rules_at_once() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    for text in ["1", "2", "3"] {
+        scene.said(1, text);
+    }
+    scene.ok(set(ChatRules { history_messages: 2, ..ChatRules::default() }));
+    assert_eq!(scene.shown(), ["2", "3"]);
+    scene.ok(set(ChatRules { history_messages: 0, ..ChatRules::default() }));
+    assert!(scene.shown().is_empty());
+    scene.ok(set(ChatRules { history_hours: 1, ..ChatRules::default() }));
+    scene.now += 3_600_000 - 5_000;
+    let effects = scene.ok(Command::Tick);
+    assert_eq!(scene.shown(), ["2", "3"]);
+    let before = MessageId::first_of(scene.now - 3_600_000);
+    assert_eq!(records(&effects), [&Record::Prune { before }]);
+    assert!(records(&scene.later(60_000).ok(Command::Tick)).is_empty(), "the store is told each five minutes");
+}
+
+#[test]
+fn a_name_that_is_forbidden_now_is_kept_but_not_taken_again() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    scene.ok(set(ChatRules { forbidden_names: vec!["anna".to_owned()], ..ChatRules::default() }));
+    assert_eq!(scene.room.user(&id("Anna")).unwrap().name, "Anna");
+    let rename = |number, name: &str| Command::Rename { connection: ConnectionId(number), name: name.to_owned() };
+    assert!(matches!(scene.refused(rename(2, "anna")), Refusal::Name(_)));
+    scene.ok(rename(2, "Admin"));
+}
+
+#[test]
+fn a_stream_that_starts_twice_starts_once() {
+    let mut scene = Scene::new(ChatRules::default());
+    assert!(scene.ok(Command::StreamStarted).is_empty());
+    assert_eq!(records(&scene.ok(Command::StreamEnded)).len(), 1);
+    assert!(scene.ok(Command::StreamEnded).is_empty());
+}
+
+#[test]
+fn the_defaults_are_owncasts() {
+    let rules: ChatRules = serde_json::from_str("{}").unwrap();
+    assert_eq!(rules, ChatRules::default());
+    assert_eq!(serde_json::to_value(rules).unwrap()["maxMessageBytes"], 2048);
+}
