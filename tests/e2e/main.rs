@@ -24,6 +24,7 @@ mod monitoring;
 mod mutated;
 mod nix_run;
 mod overload;
+mod owncast;
 mod page_settings;
 mod pair;
 mod random_changes;

@@ -33,14 +33,25 @@ pub fn get(port: u16, path: &str) -> io::Result<Reply> {
 
 /// Gets `path` with more headers, each a name and a value.
 pub fn get_with(port: u16, path: &str, headers: &[(&str, &str)]) -> io::Result<Reply> {
+    ask(port, "GET", path, headers, "")
+}
+
+/// Posts a JSON text to `path`.
+pub fn post(port: u16, path: &str, headers: &[(&str, &str)], json: &str) -> io::Result<Reply> {
+    let length = json.len().to_string();
+    let about = [("content-type", "application/json"), ("content-length", length.as_str())];
+    ask(port, "POST", path, &[headers, &about].concat(), json)
+}
+
+fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n{more}\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n{more}\r\n{body}")?;
     let mut raw = Vec::new();
     stream.read_to_end(&mut raw)?;
-    parse(&raw).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no HTTP reply to GET {path}")))
+    parse(&raw).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no HTTP reply to {method} {path}")))
 }
 
 /// A whole reply; none while a part of it is missing.

@@ -8,8 +8,10 @@ mod content;
 mod custom;
 mod events;
 mod hls;
+pub(crate) mod last;
 mod look;
 mod metrics;
+mod owncast;
 mod page;
 mod reports;
 mod shell;
@@ -41,7 +43,8 @@ use crate::declared::{Declared, Watch};
 use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
-use access::Access;
+use access::{Access, Refusal};
+use last::Last;
 use look::Look;
 use reports::Reports;
 use view::BroadcastView;
@@ -70,6 +73,7 @@ pub(crate) struct Site {
     viewers: Viewers,
     audience: watch::Receiver<Option<usize>>,
     look: watch::Receiver<Arc<Look>>,
+    last: watch::Receiver<Last>,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
@@ -99,6 +103,7 @@ impl Site {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
         let look = look::follow(declared.clone());
+        let last = last::follow(channel.view.clone());
         Self {
             declared,
             channel,
@@ -108,6 +113,7 @@ impl Site {
             viewers,
             audience,
             look,
+            last,
             webhooks,
             applied,
             access: Access::default(),
@@ -152,6 +158,12 @@ impl Site {
         networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
     }
 
+    /// Lets the operator pass, and nobody else.
+    async fn admit(&self, Peer(peer): Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        let grant = self.declared().admin.clone();
+        self.access.admit(grant.as_ref(), self.client_address(peer, headers), headers).await
+    }
+
     pub(crate) fn webhooks(&self) -> &Webhooks {
         &self.webhooks
     }
@@ -193,6 +205,7 @@ impl Site {
 fn routes(site: Site) -> Router {
     page::routes()
         .merge(stills::routes())
+        .merge(owncast::routes())
         .route("/api/events", get(events::open))
         .route("/api/admin/status", get(admin::status))
         .route("/metrics", get(metrics::serve))

@@ -87,14 +87,8 @@ struct WebhookStatus {
 }
 
 /// `GET /api/admin/status`.
-pub(super) async fn status(
-    State(site): State<Site>,
-    Extension(Peer(peer)): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
-    let grant = site.declared().admin.clone();
-    let client = site.client_address(peer, &headers);
-    if let Err(refusal) = site.access.admit(grant.as_ref(), client, &headers).await {
+pub(super) async fn status(State(site): State<Site>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
+    if let Err(refusal) = site.admit(peer, &headers).await {
         return refusal.into_response();
     }
     let mut response = Json(status_of(&site)).into_response();

@@ -5,14 +5,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 
 use super::view::Snapshot;
-use super::{Site, action, assets, custom, shell};
+use super::{Site, action, assets, custom, owncast, shell};
 
 const CSS: &str = "text/css; charset=utf-8";
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What search engines may fetch: the page, not the data behind it.
@@ -33,7 +33,10 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/page", get(state))
 }
 
-async fn index(State(site): State<Site>) -> Response {
+async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
+    if owncast::is_player(&headers) {
+        return Redirect::temporary(owncast::PLAYLIST).into_response();
+    }
     let look = site.look();
     let snapshot = Snapshot { page: &look.view, broadcast: site.broadcast(), viewers: site.shown_viewers() };
     let mut response = Html(shell::shell(&snapshot).into_string()).into_response();

@@ -37,15 +37,16 @@ fn picture(content_type: &'static str, data: Bytes) -> Response {
     (headers, data).into_response()
 }
 
-/// The logo, or the way to the built-in mark.
 fn instead(site: &Site) -> Response {
-    let mut response = page::declared_logo(site).unwrap_or_else(|| {
-        let mark = HeaderValue::from_str(&assets::entry().mark);
-        match mark {
-            Ok(mark) => (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, mark)]).into_response(),
-            Err(_) => StatusCode::NOT_FOUND.into_response(),
-        }
-    });
+    let mut response = logo(site);
     response.headers_mut().insert(CACHE_CONTROL, FOR_A_WHILE);
     response
+}
+
+/// The logo, or the way to the built-in mark.
+pub(super) fn logo(site: &Site) -> Response {
+    page::declared_logo(site).unwrap_or_else(|| match HeaderValue::from_str(&assets::entry().mark) {
+        Ok(mark) => (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, mark)]).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    })
 }

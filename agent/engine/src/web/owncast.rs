@@ -1,0 +1,59 @@
+//! Owncast's HTTP interface, for the bots, apps, overlays and widgets that people have.
+//!
+//! Names and shapes are those its clients read (0.1.3 and what came after); docs/owncast-compatibility.md lists every
+//! endpoint and where this server differs.
+
+mod config;
+mod declared;
+mod public;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::Site;
+
+pub(super) fn routes() -> Router<Site> {
+    let config = get(config::serve);
+    Router::new()
+        .route("/api/status", get(public::status))
+        .route("/api/config", config)
+        .route("/api/video/variants", get(public::variants))
+        .route("/api/ping", get(public::ping))
+        .route("/api/followers", get(public::followers))
+        .route("/api/schedule", get(public::nothing))
+        .route("/api/federation/servers", get(public::nothing))
+        .route("/api/metrics/playback", post(public::playback))
+        .route("/customjavascript", get(public::custom_javascript))
+        .route("/logo/external", get(public::logo))
+        .route("/favicon.ico", get(public::logo))
+        .route("/api/admin/config/{*path}", post(declared::refuse))
+        .route("/api/admin/webhooks/create", post(declared::refuse_webhook))
+        .route("/api/admin/webhooks/delete", post(declared::refuse_webhook))
+}
+
+/// Where the multivariant playlist is.
+pub(super) const PLAYLIST: &str = "/hls/stream.m3u8";
+
+/// What programs that play, and show no page, call themselves; in lowercase.
+const PLAYERS: [&str; 4] = ["mpv", "vlc", "player", "applecoremedia"];
+
+/// Whether whoever asks for the page is a program that only plays: somebody gave it the server's address.
+pub(super) fn is_player(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let agent = agent.to_ascii_lowercase();
+    PLAYERS.iter().any(|player| agent.contains(player))
+}
+
+/// Any page may read what every viewer may; none of it is kept, since it changes at any moment.
+const OPEN: [(HeaderName, HeaderValue); 2] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+fn open(body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().extend(OPEN);
+    response
+}

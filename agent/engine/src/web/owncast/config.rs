@@ -1,0 +1,185 @@
+//! `GET /api/config`: what Owncast's page, and programs beside it, draw themselves from.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::{Json, Response};
+use nixcast_schema::{Autoplay, Theme};
+use serde::Serialize;
+
+use super::super::Site;
+use super::super::view::{ActionView, PageView};
+use super::open;
+
+/// Bytes of a chat message; Owncast's clients cut there.
+const MOST_SOCKET_BYTES: u32 = 2048;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Config<'a> {
+    name: &'a str,
+    summary: &'a str,
+    /// Sanitised HTML.
+    offline_message: &'a str,
+    logo: &'static str,
+    tags: &'a [String],
+    version: &'static str,
+    nsfw: bool,
+    social_handles: Vec<Handle<'a>>,
+    /// Sanitised HTML.
+    extra_page_content: &'a str,
+    stream_title: &'static str,
+    chat_disabled: bool,
+    chat_spam_protection_disabled: bool,
+    chat_require_authentication: bool,
+    external_actions: Vec<ExternalAction<'a>>,
+    custom_styles: &'a str,
+    appearance_variables: BTreeMap<&'static str, String>,
+    max_socket_payload_size: u32,
+    hide_viewer_count: bool,
+    autoplay: &'static str,
+    federation: Federation,
+    notifications: Notifications,
+    authentication: Authentication,
+}
+
+#[derive(Serialize)]
+struct Handle<'a> {
+    platform: &'a str,
+    url: &'a str,
+    icon: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalAction<'a> {
+    url: &'a str,
+    title: &'a str,
+    description: &'a str,
+    icon: &'static str,
+    color: &'a str,
+    open_externally: bool,
+}
+
+#[derive(Serialize)]
+struct Federation {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+struct Notifications {
+    browser: Federation,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Authentication {
+    indie_auth_enabled: bool,
+}
+
+/// `GET /api/config`.
+pub(super) async fn serve(State(site): State<Site>) -> Response {
+    let look = site.look();
+    open(Json(config_of(&look.view, &look.declared.custom_css)))
+}
+
+fn config_of<'a>(page: &'a PageView, custom_css: &'a str) -> Config<'a> {
+    Config {
+        name: &page.name,
+        summary: &page.summary,
+        offline_message: &page.offline_html,
+        logo: "/logo",
+        tags: &page.tags,
+        version: concat!("nixcast v", env!("CARGO_PKG_VERSION")),
+        nsfw: page.nsfw,
+        social_handles: page
+            .social_handles
+            .iter()
+            .map(|handle| Handle { platform: &handle.platform, url: &handle.url, icon: "" })
+            .collect(),
+        extra_page_content: &page.content_html,
+        stream_title: "",
+        chat_disabled: true,
+        chat_spam_protection_disabled: false,
+        chat_require_authentication: false,
+        external_actions: page.external_actions.iter().map(action).collect(),
+        custom_styles: custom_css,
+        appearance_variables: appearance(&page.theme),
+        max_socket_payload_size: MOST_SOCKET_BYTES,
+        hide_viewer_count: !page.show_viewer_count,
+        autoplay: match page.autoplay {
+            Autoplay::Always => "always",
+            Autoplay::SoundOnly => "sound-only",
+            Autoplay::Off => "off",
+        },
+        federation: Federation { enabled: false },
+        notifications: Notifications { browser: Federation { enabled: false } },
+        authentication: Authentication { indie_auth_enabled: false },
+    }
+}
+
+fn action(action: &ActionView) -> ExternalAction<'_> {
+    ExternalAction {
+        url: &action.url,
+        title: &action.title,
+        description: &action.description,
+        icon: "",
+        color: action.colour.as_deref().unwrap_or_default(),
+        open_externally: action.open_externally,
+    }
+}
+
+/// Our colours under the names of the nearest of Owncast's variables.
+fn appearance(theme: &Theme) -> BTreeMap<&'static str, String> {
+    let Theme { background, surface, text, muted_text: _, accent, accent_text, corner_radius } = theme;
+    let colours = [
+        ("theme-color-background-main", background),
+        ("theme-color-background-header", background),
+        ("theme-color-components-content-background", surface),
+        ("theme-color-components-chat-background", surface),
+        ("theme-color-components-chat-text", text),
+        ("theme-color-components-text-on-dark", text),
+        ("theme-color-action", accent),
+        ("theme-color-components-primary-button-text", accent_text),
+    ];
+    let radius = corner_radius.map(|pixels| ("theme-rounded-corners", format!("{pixels}px")));
+    colours.into_iter().filter_map(|(name, colour)| Some((name, colour.clone()?))).chain(radius).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_page_is_told_in_owncasts_shape() {
+        let page = PageView {
+            name: "Harbour".to_owned(),
+            show_viewer_count: true,
+            autoplay: Autoplay::SoundOnly,
+            theme: Theme { accent: Some("#ff0000".to_owned()), corner_radius: Some(4), ..Theme::default() },
+            external_actions: vec![ActionView {
+                title: "Tides".to_owned(),
+                url: "https://tides.example/".to_owned(),
+                description: String::new(),
+                colour: Some("#00ff00".to_owned()),
+                open_externally: true,
+                frame: None,
+            }],
+            ..PageView::default()
+        };
+        let told = serde_json::to_value(config_of(&page, "a{}")).unwrap_or_default();
+        for (field, value) in [
+            ("name", json!("Harbour")),
+            ("hideViewerCount", json!(false)),
+            ("autoplay", json!("sound-only")),
+            ("customStyles", json!("a{}")),
+            ("appearanceVariables", json!({ "theme-color-action": "#ff0000", "theme-rounded-corners": "4px" })),
+            ("federation", json!({ "enabled": false })),
+            ("maxSocketPayloadSize", json!(2048)),
+        ] {
+            assert_eq!(told[field], value, "{field}");
+        }
+        assert_eq!(told["externalActions"][0]["color"], "#00ff00");
+    }
+}

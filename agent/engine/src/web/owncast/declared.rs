@@ -1,0 +1,119 @@
+//! Owncast's endpoints that write settings. A setting has one owner here, the operator's Nix file: whoever logs in and
+//! writes is told which option to edit, in words and for programs.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use serde::Serialize;
+
+use super::super::{Peer, Site};
+
+/// What there is instead of an address below `/api/admin/config/`: an option, or the reason why there is none.
+/// docs/owncast-settings.md says more of each, and a test holds it against this.
+pub(crate) const INSTEAD: &[(&str, Result<&str, &str>)] = &[
+    ("name", Ok("instance.name")),
+    ("serversummary", Ok("instance.summary")),
+    ("streamtitle", Err("there is no stream title yet")),
+    ("offlinemessage", Ok("instance.offlineMessage")),
+    ("welcomemessage", Err("there is no chat yet")),
+    ("pagecontent", Ok("instance.pageContent")),
+    ("tags", Ok("instance.tags")),
+    ("logo", Ok("instance.logo")),
+    ("favicon", Ok("instance.logo")),
+    ("nsfw", Ok("instance.nsfw")),
+    ("autoplay", Ok("instance.autoplay")),
+    ("socialhandles", Ok("instance.socialHandles")),
+    ("externalactions", Ok("instance.externalActions")),
+    ("customstyles", Ok("instance.customCss")),
+    ("customjavascript", Ok("instance.customJavascript")),
+    ("appearance", Ok("instance.theme")),
+    ("hideviewercount", Ok("instance.showViewerCount")),
+    ("disablesearchindexing", Ok("instance.searchIndexing")),
+    ("adminpass", Ok("admin.passwordFile")),
+    ("streamkeys", Ok("streamKeys")),
+    ("serverurl", Ok("publicUrl")),
+    ("webserverport", Ok("http.port")),
+    ("webserverip", Ok("http.address")),
+    ("rtmpserverport", Ok("rtmp.port")),
+    ("rtmpserverbindaddress", Ok("rtmp.address")),
+    ("sockethostoverride", Err("the page talks to the address it came from")),
+    ("videoservingendpoint", Err("there is no delivery network yet")),
+    ("ffmpegpath", Err("the encoder is part of the package")),
+    ("directoryenabled", Err("there is no directory yet")),
+    ("video/codec", Ok("video.encoder")),
+    ("video/streamlatencylevel", Ok("video.latencyLevel")),
+    ("video/streamoutputvariants", Ok("video.variants")),
+    ("s3", Err("there is no storage elsewhere yet")),
+    ("chat/disable", Err("there is no chat yet")),
+    ("chat/joinmessagesenabled", Err("there is no chat yet")),
+    ("chat/establishedusermode", Err("there is no chat yet")),
+    ("chat/forbiddenusernames", Err("there is no chat yet")),
+    ("chat/suggestedusernames", Err("there is no chat yet")),
+    ("chat/spamprotectionenabled", Err("there is no chat yet")),
+    ("chat/slurfilterenabled", Err("there is no chat yet")),
+    ("chat/requireauthentication", Err("there is no chat yet")),
+    ("federation/enable", Err("this server does not federate yet")),
+    ("federation/username", Err("this server does not federate yet")),
+    ("federation/livemessage", Err("this server does not federate yet")),
+    ("federation/private", Err("this server does not federate yet")),
+    ("federation/showengagement", Err("this server does not federate yet")),
+    ("federation/blockdomains", Err("this server does not federate yet")),
+    ("federation/enablequotes", Err("this server does not federate yet")),
+    ("federation/hidefollowers", Err("this server does not federate yet")),
+    ("notifications/browser", Err("there are no notifications yet")),
+    ("notifications/discord", Err("there are no notifications yet")),
+    ("schedule/enabled", Err("there is no schedule yet")),
+    ("schedule/remindermessage", Err("there is no schedule yet")),
+];
+
+/// Owncast's answer to a write, and what a program needs to know.
+#[derive(Serialize)]
+struct Refused {
+    success: bool,
+    message: String,
+    error: &'static str,
+    /// None where there is no such setting.
+    option: Option<String>,
+}
+
+/// `POST /api/admin/config/…`.
+pub(super) async fn refuse(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = site.admit(peer, &headers).await {
+        return refusal.into_response();
+    }
+    match INSTEAD.iter().find(|(name, _)| *name == path) {
+        Some((_, instead)) => conflict(*instead),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `POST /api/admin/webhooks/create` and `…/delete`.
+pub(super) async fn refuse_webhook(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    match site.admit(peer, &headers).await {
+        Ok(()) => conflict(Ok("webhooks")),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn conflict(instead: Result<&str, &str>) -> Response {
+    let refused = match instead {
+        Ok(option) => {
+            let option = format!("services.nixcast.{option}");
+            let message = format!("this is declared: edit {option} and switch");
+            Refused { success: false, message, error: "declared", option: Some(option) }
+        }
+        Err(reason) => Refused { success: false, message: reason.to_owned(), error: "notHere", option: None },
+    };
+    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::CONFLICT, headers, Json(refused)).into_response()
+}

@@ -1,0 +1,223 @@
+//! What programs made for Owncast ask for, in the shapes they read.
+
+use std::fs;
+
+use nixcast_schema::{Autoplay, ExternalAction, SocialHandle};
+use nixcast_tests::clip::Clip;
+use nixcast_tests::http::{self, Reply};
+use nixcast_tests::publish::Publisher;
+use nixcast_tests::server::{self, CONVERGED_WITHIN, Nixcast, Scene};
+use nixcast_tests::wait;
+use serde_json::{Value, json};
+
+/// `base64` of "admin:correct horse".
+const RIGHT: (&str, &str) = ("authorization", "Basic YWRtaW46Y29ycmVjdCBob3JzZQ==");
+const WRONG: (&str, &str) = ("authorization", "Basic YWRtaW46d3JvbmcgaG9yc2U=");
+
+fn declare_admin(scene: &mut Scene) {
+    let file = scene.folder().join("admin.password");
+    server::replace(&file, "correct horse\n", 0o600);
+    scene.settings.admin.password_file = Some(file.to_str().unwrap().to_owned());
+}
+
+#[track_caller]
+fn get(server: &Nixcast, path: &str) -> Value {
+    let reply = http::get(server.http_port(), path).unwrap();
+    assert_eq!(reply.status, 200, "{path}");
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{path}");
+    serde_json::from_slice(&reply.body).unwrap_or_else(|error| panic!("{path}: {error}: {}", reply.text()))
+}
+
+fn post(server: &Nixcast, path: &str, header: (&str, &str)) -> Reply {
+    http::post(server.http_port(), path, &[header], r#"{"value":"x"}"#).unwrap()
+}
+
+/// Each setting below `/api/admin/config/` in docs/owncast-settings.md, with the option it names, if it is one.
+fn documented() -> Vec<(String, Option<String>)> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/owncast-settings.md");
+    let text = fs::read_to_string(file).unwrap();
+    let of_a_variant = text.find("Of a variant:").unwrap()..text.find("## Storage").unwrap();
+    let end = text.find("## Kept elsewhere").unwrap();
+    let rows = [&text[..of_a_variant.start], &text[of_a_variant.end..end]].concat();
+    rows.lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            let setting = cells[0].trim_end_matches('`').to_owned();
+            let option = cells[2].split('`').find(|code| code.starts_with("services.nixcast."));
+            Some((setting, option.filter(|_| ["option", "merged"].contains(&cells[1])).map(str::to_owned)))
+        })
+        .collect()
+}
+
+#[test]
+fn whoever_writes_a_setting_is_told_which_option_to_edit() {
+    let mut scene = Scene::new();
+    declare_admin(&mut scene);
+    let server = scene.start();
+    let settings = documented();
+    assert!(settings.len() > 50, "{settings:?}");
+    for (setting, option) in settings {
+        let reply = post(&server, &format!("/api/admin/config/{setting}"), RIGHT);
+        assert_eq!(reply.status, 409, "{setting}: {}", reply.text());
+        let told: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(told["option"], json!(option), "{setting}");
+        assert_eq!(told["success"], false, "{setting}");
+        assert_eq!(told["error"], if option.is_some() { "declared" } else { "notHere" }, "{setting}");
+        let message = told["message"].as_str().unwrap();
+        assert!(option.is_none_or(|option| message.contains(&option)) && !message.is_empty(), "{setting}: {message}");
+    }
+    for path in ["/api/admin/webhooks/create", "/api/admin/webhooks/delete"] {
+        let told: Value = serde_json::from_slice(&post(&server, path, RIGHT).body).unwrap();
+        assert_eq!(told["option"], "services.nixcast.webhooks", "{path}");
+    }
+    assert_eq!(post(&server, "/api/admin/config/nonsense", RIGHT).status, 404);
+    // Strangers learn nothing, not even what there is.
+    assert_eq!(post(&server, "/api/admin/config/name", WRONG).status, 401);
+    assert_eq!(post(&server, "/api/admin/config/nonsense", WRONG).status, 401);
+}
+
+#[test]
+fn a_page_made_for_owncast_draws_itself_and_follows_the_settings() {
+    let mut scene = Scene::new();
+    let instance = &mut scene.settings.instance;
+    "Harbour".clone_into(&mut instance.name);
+    "Closed.".clone_into(&mut instance.offline_message);
+    "a { color: red }".clone_into(&mut instance.custom_css);
+    "window.custom = 1".clone_into(&mut instance.custom_javascript);
+    instance.autoplay = Autoplay::SoundOnly;
+    instance.theme.accent = Some("#ff8800".to_owned());
+    let handle = SocialHandle { platform: "mastodon".to_owned(), url: "https://social.example/@a".to_owned() };
+    instance.social_handles = vec![handle];
+    instance.external_actions = vec![ExternalAction {
+        title: "Tides".to_owned(),
+        url: "https://tides.example/".to_owned(),
+        description: "of today".to_owned(),
+        colour: Some("#00ff00".to_owned()),
+        open_externally: true,
+    }];
+    let mut server = scene.start();
+    let config = get(&server, "/api/config");
+    for (field, value) in [
+        ("name", json!("Harbour")),
+        ("offlineMessage", json!("<p>Closed.</p>")),
+        ("customStyles", json!("a { color: red }")),
+        ("autoplay", json!("sound-only")),
+        ("logo", json!("/logo")),
+        ("appearanceVariables", json!({ "theme-color-action": "#ff8800" })),
+        ("socialHandles", json!([{ "platform": "mastodon", "url": "https://social.example/@a", "icon": "" }])),
+        (
+            "externalActions",
+            json!([{ "url": "https://tides.example/", "title": "Tides", "description": "of today", "icon": "",
+                     "color": "#00ff00", "openExternally": true }]),
+        ),
+        ("maxSocketPayloadSize", json!(2048)),
+        ("chatDisabled", json!(true)),
+        ("hideViewerCount", json!(!server.settings.instance.show_viewer_count)),
+    ] {
+        assert_eq!(config[field], value, "{field}");
+    }
+    let script = http::get(server.http_port(), "/customjavascript").unwrap();
+    assert_eq!((script.status, script.text().as_str()), (200, "window.custom = 1"));
+
+    server.change(|settings| "Lighthouse".clone_into(&mut settings.instance.name));
+    assert_eq!(get(&server, "/api/config")["name"], "Lighthouse");
+}
+
+#[test]
+fn programs_that_wait_for_a_stream_see_it_begin_and_end() {
+    let mut scene = Scene::with_key();
+    scene.settings.instance.show_viewer_count = true;
+    let server = scene.start();
+    let before = get(&server, "/api/status");
+    assert_eq!((&before["online"], &before["lastConnectTime"], &before["lastDisconnectTime"]), {
+        (&json!(false), &Value::Null, &Value::Null)
+    });
+    assert!(before["versionNumber"].is_string() && before["serverTime"].as_str().unwrap().ends_with('Z'), "{before}");
+    assert!(before.get("viewerCount").is_none(), "{before}");
+    assert_eq!(get(&server, "/api/video/variants"), json!([{ "index": 0, "name": "source" }]));
+
+    let publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    let live = wait::until("a viewer to be counted", CONVERGED_WITHIN, || {
+        http::get(server.http_port(), "/hls/video/source/stream.m3u8").ok();
+        let status = get(&server, "/api/status");
+        (status["viewerCount"] == 1).then_some(status)
+    });
+    assert_eq!(live["online"], true);
+    assert!(live["lastConnectTime"].is_string() && live["lastDisconnectTime"].is_null(), "{live}");
+
+    drop(publisher);
+    server.wait_offline(CONVERGED_WITHIN);
+    let after = wait::until("the end to be told", CONVERGED_WITHIN, || {
+        let status = get(&server, "/api/status");
+        status["lastDisconnectTime"].is_string().then_some(status)
+    });
+    assert_eq!((&after["online"], &after["lastConnectTime"]), (&json!(false), &live["lastConnectTime"]));
+}
+
+#[test]
+fn what_is_not_here_is_empty_and_not_missing() {
+    let server = Scene::new().start();
+    assert_eq!(get(&server, "/api/followers"), json!({ "total": 0, "results": [] }));
+    assert_eq!(get(&server, "/api/schedule"), json!([]));
+    assert_eq!(get(&server, "/api/federation/servers"), json!([]));
+    assert_eq!(http::get(server.http_port(), "/api/ping").unwrap().status, 200);
+    assert_eq!(http::get(server.http_port(), "/api/yp").unwrap().status, 404);
+    let report = r#"{"bandwidth":1,"latency":2,"errors":0,"downloadDuration":1,"qualityVariantChanges":0}"#;
+    assert_eq!(http::post(server.http_port(), "/api/metrics/playback", &[], report).unwrap().status, 200);
+    for path in ["/logo/external", "/favicon.ico"] {
+        assert_eq!(http::get(server.http_port(), path).unwrap().status, 307, "{path}: the built-in mark");
+    }
+}
+
+/// Method, path and state of each row of docs/owncast-compatibility.md.
+fn endpoints() -> Vec<(String, String, String)> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/owncast-compatibility.md")).unwrap();
+    text.lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            let (method, path) = cells[0].trim_end_matches('`').split_once(' ')?;
+            Some((method.to_owned(), path.to_owned(), cells[1].to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_endpoint_is_what_the_table_says() {
+    let mut scene = Scene::with_key();
+    declare_admin(&mut scene);
+    let picture = scene.folder().join("logo.svg");
+    fs::write(&picture, r#"<svg xmlns="http://www.w3.org/2000/svg"/>"#).unwrap();
+    scene.settings.instance.logo = Some(picture.to_str().unwrap().to_owned());
+    let server = scene.start();
+    let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    let endpoints = endpoints();
+    assert!(endpoints.len() > 55, "{endpoints:?}");
+    for (method, path, state) in endpoints {
+        let reply = match method.as_str() {
+            "GET" => http::get_with(server.http_port(), &path, &[RIGHT]).unwrap(),
+            "POST" => post(&server, &path, RIGHT),
+            other => panic!("{other} {path}"),
+        };
+        let expected: &[u16] = match state.as_str() {
+            "served" => &[200],
+            "declared" => &[409],
+            "planned" | "refused" => &[404],
+            other => panic!("{path}: {other}"),
+        };
+        assert!(expected.contains(&reply.status), "{method} {path} is {state}, and the answer is {}", reply.status);
+    }
+}
+
+#[test]
+fn a_player_that_is_given_the_page_plays_the_stream() {
+    let server = Scene::new().start();
+    let ask = |agent: &str| http::get_with(server.http_port(), "/", &[("user-agent", agent)]).unwrap();
+    for agent in ["mpv 0.35.1", "VLC/3.0.18 LibVLC/3.0.18", "AppleCoreMedia/1.0.0.21A329 (iPhone)", "SomePlayer/1"] {
+        let reply = ask(agent);
+        assert_eq!((reply.status, reply.header("location")), (307, Some("/hls/stream.m3u8")), "{agent}");
+    }
+    let browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36";
+    assert_eq!(ask(browser).status, 200);
+}
