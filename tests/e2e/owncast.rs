@@ -221,3 +221,38 @@ fn a_player_that_is_given_the_page_plays_the_stream() {
     let browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36";
     assert_eq!(ask(browser).status, 200);
 }
+
+#[test]
+fn the_operator_reads_the_settings_in_owncasts_shape_and_no_secret() {
+    let mut scene = Scene::with_key();
+    declare_admin(&mut scene);
+    "OBS, room A".clone_into(&mut scene.settings.stream_keys[0].comment);
+    let server = scene.start();
+    let read = |path: &str| {
+        let reply = http::get_with(server.http_port(), path, &[RIGHT]).unwrap();
+        assert_eq!(reply.status, 200, "{path}");
+        reply.text()
+    };
+    for path in ["serverconfig", "viewersOverTime", "webhooks", "prometheus"] {
+        let reply = http::get_with(server.http_port(), &format!("/api/admin/{path}"), &[WRONG]).unwrap();
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    let text = read("/api/admin/serverconfig");
+    assert!(!text.contains("correct horse") && !text.contains(&server.target("main").stream_key));
+    let config: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(config["webServerPort"], server.http_port());
+    assert_eq!(config["rtmpServerPort"], server.settings.rtmp.port);
+    assert_eq!(config["streamKeys"], json!([{ "key": "", "comment": "OBS, room A" }]));
+    assert_eq!(config["videoSettings"]["videoQualityVariants"][0]["videoPassthrough"], true);
+    assert_eq!(config["instanceDetails"]["name"], json!(server.settings.instance.name));
+
+    let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    wait::until("a viewer in the figures", CONVERGED_WITHIN, || {
+        http::get(server.http_port(), "/hls/video/source/stream.m3u8").ok();
+        read("/api/admin/prometheus").contains("owncast_instance_active_viewer_count 1\n").then_some(())
+    });
+    let points: Value = serde_json::from_str(&read("/api/admin/viewersOverTime?windowStart=0")).unwrap();
+    assert!(points[0]["time"].is_string() && points[0]["value"].is_u64(), "{points}");
+    assert_eq!(read("/api/admin/viewersOverTime?windowStart=99999999999"), "[]");
+}

@@ -46,6 +46,7 @@ use crate::webhooks::Webhooks;
 use access::{Access, Refusal};
 use last::Last;
 use look::Look;
+use owncast::series::Series;
 use reports::Reports;
 use view::BroadcastView;
 use viewers::Viewers;
@@ -74,6 +75,7 @@ pub(crate) struct Site {
     audience: watch::Receiver<Option<usize>>,
     look: watch::Receiver<Arc<Look>>,
     last: watch::Receiver<Last>,
+    series: Series,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
@@ -102,6 +104,7 @@ impl Site {
     ) -> Self {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
+        let series = Series::follow(audience.clone());
         let look = look::follow(declared.clone());
         let last = last::follow(channel.view.clone());
         Self {
@@ -114,6 +117,7 @@ impl Site {
             audience,
             look,
             last,
+            series,
             webhooks,
             applied,
             access: Access::default(),

@@ -2,7 +2,7 @@
 //!
 //! Everything is read at the moment it is asked for. The only names in labels are those of declared webhooks and rungs.
 
-mod exposition;
+pub(super) mod exposition;
 mod process;
 mod stream;
 

@@ -3,9 +3,11 @@
 //! Names and shapes are those its clients read (0.1.3 and what came after); docs/owncast-compatibility.md lists every
 //! endpoint and where this server differs.
 
+mod admin;
 mod config;
 mod declared;
 mod public;
+pub(super) mod series;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -15,10 +17,9 @@ use axum::routing::{get, post};
 use super::Site;
 
 pub(super) fn routes() -> Router<Site> {
-    let config = get(config::serve);
     Router::new()
         .route("/api/status", get(public::status))
-        .route("/api/config", config)
+        .route("/api/config", get(config::serve))
         .route("/api/video/variants", get(public::variants))
         .route("/api/ping", get(public::ping))
         .route("/api/followers", get(public::followers))
@@ -28,6 +29,10 @@ pub(super) fn routes() -> Router<Site> {
         .route("/customjavascript", get(public::custom_javascript))
         .route("/logo/external", get(public::logo))
         .route("/favicon.ico", get(public::logo))
+        .route("/api/admin/serverconfig", get(admin::server_config))
+        .route("/api/admin/viewersOverTime", get(admin::viewers_over_time))
+        .route("/api/admin/webhooks", get(admin::webhooks))
+        .route("/api/admin/prometheus", get(admin::prometheus))
         .route("/api/admin/config/{*path}", post(declared::refuse))
         .route("/api/admin/webhooks/create", post(declared::refuse_webhook))
         .route("/api/admin/webhooks/delete", post(declared::refuse_webhook))

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(in crate::web) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How a value behaves.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(in crate::web) enum Kind {
     /// Only grows, until the engine ends.
     Counter,
     Gauge,
@@ -15,11 +15,11 @@ pub(super) enum Kind {
 
 /// A page of figures in the making.
 #[derive(Debug, Default)]
-pub(super) struct Exposition(String);
+pub(in crate::web) struct Exposition(String);
 
 impl Exposition {
     /// One metric with all its samples; one without samples is left out.
-    pub(super) fn family<'a>(
+    pub(in crate::web) fn family<'a>(
         &mut self,
         name: &str,
         kind: Kind,
@@ -43,16 +43,16 @@ impl Exposition {
         }
     }
 
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
+    pub(in crate::web) fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(name, Kind::Counter, help, [(&[][..], super::exact(value))]);
     }
 
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl TryInto<i64>) {
+    pub(in crate::web) fn gauge(&mut self, name: &str, help: &str, value: impl TryInto<i64>) {
         self.family(name, Kind::Gauge, help, [(&[][..], super::exact(value))]);
     }
 
     /// A counter for each value of one label.
-    pub(super) fn counters(
+    pub(in crate::web) fn counters(
         &mut self,
         name: &str,
         help: &str,
@@ -64,7 +64,7 @@ impl Exposition {
         self.family(name, Kind::Counter, help, samples.iter().map(|(labels, count)| (&labels[..], *count)));
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::web) fn finish(self) -> String {
         self.0
     }
 

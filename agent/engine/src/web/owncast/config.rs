@@ -44,7 +44,7 @@ struct Config<'a> {
 }
 
 #[derive(Serialize)]
-struct Handle<'a> {
+pub(super) struct Handle<'a> {
     platform: &'a str,
     url: &'a str,
     icon: &'static str,
@@ -52,7 +52,7 @@ struct Handle<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ExternalAction<'a> {
+pub(super) struct ExternalAction<'a> {
     url: &'a str,
     title: &'a str,
     description: &'a str,
@@ -92,17 +92,13 @@ fn config_of<'a>(page: &'a PageView, custom_css: &'a str) -> Config<'a> {
         tags: &page.tags,
         version: concat!("nixcast v", env!("CARGO_PKG_VERSION")),
         nsfw: page.nsfw,
-        social_handles: page
-            .social_handles
-            .iter()
-            .map(|handle| Handle { platform: &handle.platform, url: &handle.url, icon: "" })
-            .collect(),
+        social_handles: handles(page),
         extra_page_content: &page.content_html,
         stream_title: "",
         chat_disabled: true,
         chat_spam_protection_disabled: false,
         chat_require_authentication: false,
-        external_actions: page.external_actions.iter().map(action).collect(),
+        external_actions: actions(page),
         custom_styles: custom_css,
         appearance_variables: appearance(&page.theme),
         max_socket_payload_size: MOST_SOCKET_BYTES,
@@ -118,6 +114,15 @@ fn config_of<'a>(page: &'a PageView, custom_css: &'a str) -> Config<'a> {
     }
 }
 
+pub(super) fn handles(page: &PageView) -> Vec<Handle<'_>> {
+    let handles = page.social_handles.iter();
+    handles.map(|handle| Handle { platform: &handle.platform, url: &handle.url, icon: "" }).collect()
+}
+
+pub(super) fn actions(page: &PageView) -> Vec<ExternalAction<'_>> {
+    page.external_actions.iter().map(action).collect()
+}
+
 fn action(action: &ActionView) -> ExternalAction<'_> {
     ExternalAction {
         url: &action.url,
@@ -130,7 +135,7 @@ fn action(action: &ActionView) -> ExternalAction<'_> {
 }
 
 /// Our colours under the names of the nearest of Owncast's variables.
-fn appearance(theme: &Theme) -> BTreeMap<&'static str, String> {
+pub(super) fn appearance(theme: &Theme) -> BTreeMap<&'static str, String> {
     let Theme { background, surface, text, muted_text: _, accent, accent_text, corner_radius } = theme;
     let colours = [
         ("theme-color-background-main", background),

@@ -1,0 +1,157 @@
+//! What Owncast's admin page, and programs in its place, read. All of it behind the declared name and password.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Json, Response};
+use nixcast_core::control::{Encode, Listener, Rung};
+use nixcast_schema::{Preset, WebhookEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::metrics::exposition::{self, Exposition};
+use super::super::{Peer, Site};
+use super::config;
+
+/// `windowStart`: seconds since 1970.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Window {
+    #[serde(default)]
+    window_start: i64,
+}
+
+/// `GET /api/admin/viewersOverTime`.
+pub(super) async fn viewers_over_time(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    Query(window): Query<Window>,
+    headers: HeaderMap,
+) -> Response {
+    match site.admit(peer, &headers).await {
+        Ok(()) => unkept(Json(site.series.since(window.window_start))),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+#[derive(Serialize)]
+struct WebhookEntry {
+    id: usize,
+    url: String,
+    events: Vec<WebhookEvent>,
+}
+
+/// `GET /api/admin/webhooks`: numbered by name, without secrets.
+pub(super) async fn webhooks(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = site.admit(peer, &headers).await {
+        return refusal.into_response();
+    }
+    let declared = site.declared();
+    let enabled = declared.webhooks.values().filter(|webhook| webhook.enabled);
+    let entries = enabled.zip(1..).map(|(webhook, id)| {
+        let (url, events) = (webhook.url.clone(), webhook.events.clone());
+        WebhookEntry { id, url, events }
+    });
+    unkept(Json(entries.collect::<Vec<_>>()))
+}
+
+/// `GET /api/admin/prometheus`: the figures under Owncast's names.
+pub(super) async fn prometheus(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = site.admit(peer, &headers).await {
+        return refusal.into_response();
+    }
+    let mut text = Exposition::default();
+    text.gauge("owncast_instance_active_viewer_count", "The number of viewers.", site.viewer_count());
+    unkept(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text.finish()))
+}
+
+/// `GET /api/admin/serverconfig`: the declared settings in Owncast's shape. Secrets are not among them: this process
+/// has none in clear.
+pub(super) async fn server_config(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    match site.admit(peer, &headers).await {
+        Ok(()) => unkept(Json(server_config_of(&site))),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn server_config_of(site: &Site) -> Value {
+    let (look, declared) = (site.look(), site.declared());
+    let page = &look.declared;
+    let listeners = site.applied.borrow().listeners.clone();
+    let address = |listener| listeners.get(&listener).copied();
+    let mut rungs: Vec<&Rung> = declared.ladder.values().collect();
+    rungs.sort_by_key(|rung| rung.position);
+    json!({
+        "instanceDetails": {
+            "name": page.name, "summary": page.summary, "tags": page.tags, "logo": "/logo", "nsfw": page.nsfw,
+            "socialHandles": config::handles(&look.view), "extraPageContent": page.page_content,
+            "offlineMessage": page.offline_message, "welcomeMessage": "", "streamTitle": "",
+            "customStyles": page.custom_css, "customJavascript": page.custom_javascript,
+            "appearanceVariables": config::appearance(&look.view.theme),
+        },
+        "streamKeys": declared.stream_keys.values().map(|key| json!({ "key": "", "comment": key.comment }))
+            .collect::<Vec<_>>(),
+        "adminPassword": "",
+        "webServerIP": address(Listener::Http).map(|address| address.ip().to_string()),
+        "webServerPort": address(Listener::Http).map(|address| address.port()),
+        "rtmpServerPort": address(Listener::Rtmp).map(|address| address.port()),
+        "externalActions": config::actions(&look.view),
+        "hideViewerCount": !page.show_viewer_count,
+        "disableSearchIndexing": !page.search_indexing,
+        "videoSettings": {
+            "latencyLevel": declared.latency_level,
+            "videoQualityVariants": rungs.into_iter().map(variant).collect::<Vec<_>>(),
+        },
+        "videoCodec": "libx264",
+        "supportedCodecs": ["libx264", "h264_nvenc", "h264_vaapi", "h264_qsv", "h264_v4l2m2m"],
+        "chatDisabled": true,
+        "federation": { "enabled": false },
+        "s3": { "enabled": false },
+        "yp": { "enabled": false, "instanceUrl": page.public_url },
+        "notifications": { "browser": { "enabled": false }, "discord": { "enabled": false } },
+    })
+}
+
+fn variant(rung: &Rung) -> Value {
+    let (name, audio) = (&rung.name, rung.audio_bitrate_kbps);
+    match &rung.encode {
+        Encode::Passthrough => {
+            json!({ "name": name, "videoPassthrough": true, "audioPassthrough": true, "framerate": 0,
+                    "videoBitrate": 0, "audioBitrate": 0, "cpuUsageLevel": 0 })
+        }
+        Encode::Transcode { width, height, framerate, video_bitrate_kbps, preset } => {
+            json!({ "name": name, "videoPassthrough": false, "audioPassthrough": false, "framerate": framerate,
+                    "videoBitrate": video_bitrate_kbps, "audioBitrate": audio, "scaledWidth": width,
+                    "scaledHeight": height, "cpuUsageLevel": cpu_usage(*preset) })
+        }
+    }
+}
+
+/// Owncast's 0 to 4; what is slower still counts as its slowest.
+fn cpu_usage(preset: Preset) -> u8 {
+    match preset {
+        Preset::Ultrafast => 0,
+        Preset::Superfast => 1,
+        Preset::Veryfast => 2,
+        Preset::Faster => 3,
+        _ => 4,
+    }
+}
+
+fn unkept(body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
