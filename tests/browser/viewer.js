@@ -65,7 +65,8 @@ export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: 'd
 export const PHONE = { ...devices['Pixel 7'], colorScheme: 'dark' };
 
 export class Viewer {
-  static async open(browser, address, device = DESKTOP) {
+  /** `prepare` runs in the page before its own scripts. */
+  static async open(browser, address, device = DESKTOP, prepare = null) {
     const viewer = new Viewer();
     viewer.context = await browser.newContext(device);
     viewer.page = await viewer.context.newPage();
@@ -84,6 +85,7 @@ export class Viewer {
       if (!url.startsWith(address) && !/^(blob|data):/.test(url)) viewer.strangers.push(url);
     });
     await viewer.page.addInitScript(watch);
+    if (prepare !== null) await viewer.page.addInitScript(prepare);
     await viewer.page.goto(address);
     return viewer;
   }

@@ -5,6 +5,7 @@
 //! keyframe), so the inbox drains as fast as media can be packaged.
 
 mod edges;
+mod last_live;
 mod memory;
 mod orders;
 mod overload;
@@ -38,6 +39,7 @@ use crate::store::Store;
 use crate::tasks;
 use crate::web::view::BroadcastView;
 use edges::Edges;
+use last_live::LastLive;
 use memory::Keeper;
 use probe::Hardware;
 use show::Show;
@@ -65,6 +67,8 @@ pub(crate) struct ChannelHandle {
     pub(crate) edges: Edges,
     pub(crate) view: watch::Receiver<Option<BroadcastView>>,
     pub(crate) stills: watch::Receiver<Stills>,
+    /// When the last broadcast that viewers could see ended, in seconds since 1970.
+    pub(crate) last_live: watch::Receiver<Option<i64>>,
     facts: watch::Receiver<ChannelFacts>,
 }
 
@@ -235,6 +239,7 @@ pub(crate) fn start(settings: &watch::Sender<Arc<Declared>>, place: Place) -> Ch
     let (facts_writer, facts) = watch::channel(ChannelFacts::default());
     let presentation = Arc::new(Mutex::new(None));
     let edges = Edges::default();
+    let (last_live_writer, last_live) = LastLive::start(state_dir.clone(), unix_seconds());
     let (keeper, memory) = match state_dir.map(|folder| Keeper::start(folder, moment_ms())) {
         Some((keeper, memory)) => (Some(keeper), memory),
         None => (None, None),
@@ -253,6 +258,7 @@ pub(crate) fn start(settings: &watch::Sender<Arc<Declared>>, place: Place) -> Ch
         facts: facts_writer,
         worker_program,
         keeper,
+        last_live: last_live_writer,
         kept: None,
         hardware: Hardware::default(),
         show: None,
@@ -266,7 +272,7 @@ pub(crate) fn start(settings: &watch::Sender<Arc<Declared>>, place: Place) -> Ch
         channel.recall(memory);
     }
     tasks::spawn("channel", channel.run(messages));
-    ChannelHandle { inbox, presentation, edges, view, stills, facts }
+    ChannelHandle { inbox, presentation, edges, view, stills, last_live, facts }
 }
 
 /// Where a broadcast puts what it makes.
@@ -287,6 +293,7 @@ struct Channel {
     facts: watch::Sender<ChannelFacts>,
     worker_program: PathBuf,
     keeper: Option<Keeper>,
+    last_live: LastLive,
     /// When the keeper was told last, and whether the broadcast waited for its publisher then.
     kept: Option<(Instant, bool)>,
     hardware: Hardware,
@@ -521,6 +528,9 @@ impl Channel {
     fn end(&mut self, reason: &str) {
         let Some(show) = self.show.take() else { return };
         tracing::info!(broadcast = show.id(), reason, "broadcast ended");
+        if self.stage.view.borrow().is_some() {
+            self.last_live.ended(unix_seconds());
+        }
         show.end(&self.stage);
         self.ended_at = Some(Instant::now());
         self.publish_facts();

@@ -48,7 +48,7 @@ use last::Last;
 use look::Look;
 use owncast::series::Series;
 use reports::Reports;
-use view::BroadcastView;
+use view::{BroadcastView, Snapshot};
 use viewers::Viewers;
 
 /// HTTP connections served at once. Each costs about 20 KiB of buffers; further clients wait in the kernel.
@@ -199,6 +199,20 @@ impl Site {
     fn shown_viewers(&self) -> Option<usize> {
         let viewers = *self.audience.borrow();
         viewers.filter(|_viewers| self.look().view.show_viewer_count)
+    }
+
+    /// What a page starts from that looks like `look`.
+    fn snapshot<'a>(&self, look: &'a Look) -> Snapshot<'a> {
+        Snapshot {
+            page: &look.view,
+            broadcast: self.broadcast(),
+            viewers: self.shown_viewers(),
+            last_live: self.last_live(),
+        }
+    }
+
+    fn last_live(&self) -> Option<i64> {
+        *self.channel.last_live.borrow()
     }
 
     fn broadcast(&self) -> Option<BroadcastView> {

@@ -13,6 +13,8 @@ export class App {
   page = $state.raw() as Page;
   broadcast = $state.raw<Broadcast | null>(null);
   viewers = $state<number | null>(null);
+  /** When the last broadcast ended, in seconds since 1970. */
+  lastLive = $state<number | null>(null);
   isConnected = $state(false);
   /** The engine was there, and is not. */
   isLost = $state(false);
@@ -23,6 +25,7 @@ export class App {
     this.page = first.page;
     this.broadcast = first.broadcast;
     this.viewers = first.viewers;
+    this.lastLive = first.lastLive;
   }
 
   /** Follows the engine from now on. */
@@ -46,6 +49,7 @@ export class App {
     if ('page' in message) this.page = message.page;
     if ('broadcast' in message) this.#takeBroadcast(message.broadcast, message.kind === 'hello');
     if ('viewers' in message) this.viewers = message.viewers;
+    if ('lastLive' in message) this.lastLive = message.lastLive;
   }
 
   #takeBroadcast(broadcast: Broadcast | null, isHello: boolean): void {

@@ -5,3 +5,20 @@ export function uptime(seconds: number): string {
   const tail = `${minutes.toString().padStart(hours > 0 ? 2 : 1, '0')}:${rest.toString().padStart(2, '0')}`;
   return hours > 0 ? `${hours}:${tail}` : tail;
 }
+
+const STEPS: readonly [number, string][] = [
+  [365 * 86_400, 'year'],
+  [30 * 86_400, 'month'],
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+];
+
+/** How long ago something was, in whole steps: "3 hours ago". As `ago` in agent/engine/src/web/shell/ago.rs. */
+export function ago(seconds: number): string {
+  for (const [length, name] of STEPS) {
+    const count = Math.floor(seconds / length);
+    if (count >= 1) return `${count} ${name}${count === 1 ? '' : 's'} ago`;
+  }
+  return 'just now';
+}

@@ -1,24 +1,46 @@
 import { describe, expect, it } from 'vitest';
 import { backoff } from './backoff.ts';
-import { uptime } from './clock.ts';
-import { keyAction } from './keys.ts';
+import { ago, uptime } from './clock.ts';
+import { keyAction, keyName, SHORTCUTS } from './keys.ts';
 import { platformIcon } from './platforms.ts';
-import { readSound } from './sound.ts';
 
 const press = (key: string, held: object = {}) => ({ key, ctrlKey: false, altKey: false, metaKey: false, ...held });
 
+const at = (tagName: string, isPlayers = true) => ({ tagName, isPlayers });
+
 describe('keys', () => {
   it('belong to the player', () => {
-    const keys = [' ', 'K', 'm', 'f', 'l', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'x'];
-    const actions = keys.map((key) => keyAction(press(key), { tagName: 'BODY' }));
-    expect(actions).toEqual(['play', 'play', 'mute', 'full', 'live', 'back', 'forward', 'louder', 'softer', null]);
+    const keys = [' ', 'K', 'm', 'f', 'l', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 't', 'i', 'c', '?', 'x'];
+    const actions = keys.map((key) => keyAction(press(key), at('BODY')));
+    const moves = ['back', 'forward', 'louder', 'softer'];
+    expect(actions).toEqual(['play', 'play', 'mute', 'full', 'live', ...moves, 'theatre', 'float', 'captions', 'help', null]);
   });
 
   it('are left to the browser and to the focused control', () => {
-    expect(keyAction(press('l', { ctrlKey: true }), { tagName: 'BODY' })).toBeNull();
-    expect(keyAction(press(' '), { tagName: 'BUTTON' })).toBeNull();
-    expect(keyAction(press('ArrowUp'), { tagName: 'INPUT' })).toBeNull();
-    expect(keyAction(press('m'), { tagName: 'BUTTON' })).toBe('mute');
+    expect(keyAction(press('l', { ctrlKey: true }), at('BODY'))).toBeNull();
+    expect(keyAction(press(' '), at('BUTTON'))).toBeNull();
+    expect(keyAction(press('ArrowUp'), at('INPUT'))).toBeNull();
+    expect(keyAction(press('m'), at('BUTTON'))).toBe('mute');
+    expect(keyAction(press('m'), at('INPUT'))).toBe('mute');
+  });
+
+  it('are left alone where somebody writes or scrolls', () => {
+    for (const tag of ['INPUT', 'TEXTAREA', 'SELECT']) expect(keyAction(press('m'), at(tag, false))).toBeNull();
+    expect(keyAction(press('m'), { ...at('DIV', false), isContentEditable: true })).toBeNull();
+    expect(keyAction(press('ArrowUp'), at('DIV', false))).toBeNull();
+    expect(keyAction(press(' '), at('A', false))).toBeNull();
+    expect(keyAction(press('m'), at('BUTTON', false))).toBe('mute');
+  });
+
+  it('that are letters can be turned off', () => {
+    const ask = (key: string) => keyAction(press(key), at('BODY'), false);
+    expect(['m', 'K', '?', ' ', 'ArrowUp'].map(ask)).toEqual([null, null, null, 'play', 'louder']);
+  });
+
+  it('are each explained once', () => {
+    const keys = SHORTCUTS.flatMap(({ keys }) => keys);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys.map(keyName)).toEqual(['K', 'Space', 'M', '↑', '↓', '←', '→', 'L', 'C', 'T', 'F', 'I', '?']);
   });
 });
 
@@ -35,16 +57,16 @@ describe('what is shown', () => {
     expect([-5, 0, 61, 724, 3600, 11_265.9].map((seconds) => uptime(seconds))).toEqual(['0:00', '0:00', '1:01', '12:04', '1:00:00', '3:07:45']);
   });
 
+  it('says how long ago a broadcast ended', () => {
+    const moments = [-5, 59, 60, 119, 3600, 86_399, 86_400, 2_591_999, 2_592_000, 31_535_999, 31_536_000, 99_999_999];
+    const said = ['just now', 'just now', '1 minute ago', '1 minute ago', '1 hour ago', '23 hours ago', '1 day ago'];
+    said.push('29 days ago', '1 month ago', '12 months ago', '1 year ago', '3 years ago');
+    expect(moments.map((seconds) => ago(seconds))).toEqual(said);
+  });
+
   it('knows platforms however they are written', () => {
     expect(platformIcon('YouTube')).toBe(platformIcon('youtube'));
     expect(platformIcon('Ko-fi')).not.toBeNull();
     expect(platformIcon('my own place')).toBeNull();
-  });
-
-  it('forgets a stored volume that is none', () => {
-    expect(readSound('{"volume":0.5,"isMuted":true}')).toEqual({ volume: 0.5, isMuted: true });
-    for (const stored of [null, '', '{}', 'null', '{"volume":7,"isMuted":false}', '{"volume":"1","isMuted":false}']) {
-      expect(readSound(stored)).toEqual({ volume: 1, isMuted: false });
-    }
   });
 });

@@ -5,6 +5,7 @@ import './styles/page.css';
 import './styles/player.css';
 import './styles/prose.css';
 import './styles/actions.css';
+import './styles/sheet.css';
 import { mount } from 'svelte';
 import { App } from './app.svelte.ts';
 import type { Snapshot } from './protocol.ts';

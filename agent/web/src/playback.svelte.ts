@@ -2,13 +2,14 @@
 // controls draw. Decides when a session is opened, replaced and closed. Branding never reaches this module.
 
 import { backoff } from './backoff.ts';
+import { type Caption, captionsOf, showCaptions, shownCaption } from './captions.ts';
 import { cushionFor, waitForCushion } from './cushion.ts';
 import { bringInStep } from './handover.ts';
 import { Pace, type Situation } from './pace.ts';
+import { preferences } from './preferences.ts';
 import type { Autoplay, Broadcast } from './protocol.ts';
 import { type Choice, keepChoice } from './quality.ts';
 import { openSession, type Inheritance, type Session } from './session.ts';
-import { loadSound, saveSound } from './sound.ts';
 
 /** Target durations behind the live position from which a viewer who paused or stepped back stays there. */
 const BEHIND = 1.5;
@@ -45,6 +46,10 @@ export class Playback {
   latency = $state<number | null>(null);
   canChoose = $state(true);
   choice = $state<Choice>(null);
+  /** The captions of what is on screen; none for most streams. */
+  captions = $state.raw<readonly Caption[]>([]);
+  /** Id of the captions that are shown, or null. */
+  caption = $state<string | null>(null);
   /** Name of the variant on screen. */
   variant = $state<string | null>(null);
   /** The broadcast on screen; its ladder is the one the menu offers. */
@@ -78,9 +83,9 @@ export class Playback {
 
   constructor(videos: readonly [HTMLVideoElement, HTMLVideoElement]) {
     this.#videos = videos;
-    const sound = loadSound();
-    this.volume = sound.volume;
-    this.isMuted = sound.isMuted;
+    const { volume, isMuted } = preferences.read();
+    this.volume = volume;
+    this.isMuted = isMuted;
     videos.forEach((video) => this.#watch(video));
     this.#tickers = [setInterval(() => this.#measure(), 1000), setInterval(() => this.#keepPace(), PACE_EVERY)];
   }
@@ -145,12 +150,24 @@ export class Playback {
     this.isSoundBlocked = false;
     this.video.volume = this.volume;
     this.video.muted = this.isMuted;
-    saveSound({ volume: this.volume, isMuted: this.isMuted });
+    preferences.keep({ volume: this.volume, isMuted: this.isMuted });
+  }
+
+  /** Without sound from now on; the viewer's own choice stays what it was. */
+  silence(): void {
+    this.isMuted = true;
   }
 
   choose(choice: Choice): void {
     this.choice = choice;
+    preferences.keep({ quality: choice });
     this.#session?.choose(choice);
+  }
+
+  /** Shows the captions of this id; null for none. */
+  chooseCaptions(id: string | null): void {
+    preferences.keep({ captions: id });
+    this.#readCaptions();
   }
 
   goLive(): void {
@@ -214,7 +231,7 @@ export class Playback {
     const run = this.#run;
     this.broadcast = broadcast;
     this.isHeld = false;
-    this.choice = keepChoice(this.choice, broadcast.variants);
+    this.choice = keepChoice(preferences.read().quality, broadcast.variants);
     this.hasStarted = false;
     this.isWaiting = true;
     this.#isFollowing = true;
@@ -307,7 +324,7 @@ export class Playback {
     this.#handover = handover;
     // The one to be caught up with must not run away.
     current.video.playbackRate = 1;
-    const choice = keepChoice(this.choice, broadcast.variants);
+    const choice = keepChoice(preferences.read().quality, broadcast.variants);
     const hidden = this.#videos[this.active === 0 ? 1 : 0];
     let next: Session | null = null;
     try {
@@ -341,13 +358,14 @@ export class Playback {
     this.#session = next;
     next.isPatient = this.#isAway;
     // The viewer may have chosen another quality while the two were being brought in step.
-    this.choice = keepChoice(this.choice, broadcast.variants);
+    this.choice = keepChoice(preferences.read().quality, broadcast.variants);
     next.choose(this.choice);
     next.video.volume = this.volume;
     next.video.muted = this.isMuted;
     old.video.muted = true;
     const wasFloating = document.pictureInPictureElement === old.video;
     this.active = this.active === 0 ? 1 : 0;
+    this.#readCaptions();
     this.broadcast = broadcast;
     this.variant = next.variant;
     this.isWaiting = false;
@@ -405,11 +423,29 @@ export class Playback {
       this.isPaused = true;
       this.#isFollowing = false;
     });
+    for (const type of ['addtrack', 'removetrack']) {
+      video.textTracks.addEventListener(type, () => video === this.video && this.#readCaptions(), { signal });
+    }
+    // Also a phone's own player over the whole screen lets people choose.
+    video.textTracks.addEventListener('change', () => video === this.video && this.#noteCaption(), { signal });
     on('volumechange', () => {
       this.volume = video.volume;
       this.isMuted = video.muted;
       if (!video.muted) this.isSoundBlocked = false;
     });
+  }
+
+  /** Takes up what captions there are now, and shows those that were chosen. */
+  #readCaptions(): void {
+    const tracks = [...this.video.textTracks];
+    const captions = captionsOf(tracks);
+    if (JSON.stringify(captions) !== JSON.stringify(this.captions)) this.captions = captions;
+    showCaptions(tracks, preferences.read().captions);
+    this.#noteCaption();
+  }
+
+  #noteCaption(): void {
+    this.caption = shownCaption(this.video.textTracks);
   }
 
   /** Where to play to be live, in seconds of the video's clock. */

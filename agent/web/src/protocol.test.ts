@@ -33,15 +33,15 @@ const broadcast = { id: 'a', startedAt: 1, reconnecting: null, playlist: '/p', l
 
 describe('a frame of the event socket', () => {
   it.each([
-    { kind: 'hello', page, broadcast: null, viewers: null },
-    { kind: 'hello', page, broadcast, viewers: 0 },
+    { kind: 'hello', page, broadcast: null, viewers: null, lastLive: 1 },
+    { kind: 'hello', page, broadcast, viewers: 0, lastLive: null },
     { kind: 'viewers', viewers: 12 },
     { kind: 'viewers', viewers: null },
     { kind: 'page', page },
-    { kind: 'broadcast', broadcast },
-    { kind: 'broadcast', broadcast: null },
-    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: null } } },
-    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: 61 } } },
+    { kind: 'broadcast', broadcast, lastLive: null },
+    { kind: 'broadcast', broadcast: null, lastLive: null },
+    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: null } }, lastLive: 5 },
+    { kind: 'broadcast', broadcast: { ...broadcast, reconnecting: { since: 1, until: 61 } }, lastLive: 5 },
   ])('is read: %o', (message) => {
     expect(readMessage(JSON.stringify(message))).toEqual(message);
   });

@@ -92,12 +92,14 @@ export interface Snapshot {
   broadcast: Broadcast | null;
   /** How many watch; null while nobody publishes, or when it is nobody's business. */
   viewers: number | null;
+  /** When the last broadcast ended, in seconds since 1970; null if none is known of. */
+  lastLive: number | null;
 }
 
 export type Message =
   | ({ kind: 'hello' } & Snapshot)
   | { kind: 'page'; page: Page }
-  | { kind: 'broadcast'; broadcast: Broadcast | null }
+  | { kind: 'broadcast'; broadcast: Broadcast | null; lastLive: number | null }
   | { kind: 'viewers'; viewers: number | null };
 
 /** Reads one text frame. A frame of a kind this build does not know is skipped, so that the engine may grow. */
@@ -112,9 +114,10 @@ export function readMessage(text: string): Message | null {
   const knowsPage = isPage(value['page']);
   const knowsBroadcast = value['broadcast'] === null || isBroadcast(value['broadcast']);
   const knowsViewers = isNumberOrNull(value['viewers']);
-  if (value['kind'] === 'hello' && knowsPage && knowsBroadcast && knowsViewers) return value as Message;
+  const knowsLast = isNumberOrNull(value['lastLive']);
+  if (value['kind'] === 'hello' && knowsPage && knowsBroadcast && knowsViewers && knowsLast) return value as Message;
   if (value['kind'] === 'page' && knowsPage) return value as Message;
-  if (value['kind'] === 'broadcast' && knowsBroadcast) return value as Message;
+  if (value['kind'] === 'broadcast' && knowsBroadcast && knowsLast) return value as Message;
   if (value['kind'] === 'viewers' && knowsViewers) return value as Message;
   return null;
 }

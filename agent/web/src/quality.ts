@@ -6,8 +6,9 @@ import type { Variant } from './protocol.ts';
 /** The name of a variant, or null for automatic. */
 export type Choice = string | null;
 
+/** One line of a menu of the player. */
 export interface MenuItem {
-  choice: Choice;
+  choice: string | null;
   label: string;
   detail: string;
 }

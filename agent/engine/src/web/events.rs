@@ -26,10 +26,10 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 1024;
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 enum Event<'a> {
     Hello(Snapshot<'a>),
-    Broadcast { broadcast: Option<BroadcastView> },
+    Broadcast { broadcast: Option<BroadcastView>, last_live: Option<i64> },
     Viewers { viewers: Option<usize> },
 }
 
@@ -55,7 +55,7 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     let shown = Arc::clone(&look.borrow_and_update());
     let mut viewers = site.shown_viewers();
     let page = site.reports.open_page();
-    let hello = Snapshot { page: &shown.view, broadcast: site.broadcast(), viewers };
+    let hello = Snapshot { viewers, ..site.snapshot(&shown) };
     send(&mut socket, &Event::Hello(hello)).await?;
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,7 +74,7 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
                     return Ok(());
                 }
                 let now = broadcast.borrow_and_update().clone();
-                send(&mut socket, &Event::Broadcast { broadcast: now }).await?;
+                send(&mut socket, &Event::Broadcast { broadcast: now, last_live: site.last_live() }).await?;
             }
             changed = audience.changed() => {
                 if changed.is_err() {

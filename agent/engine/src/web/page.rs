@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 
-use super::view::Snapshot;
 use super::{Site, action, assets, custom, owncast, shell};
+use crate::broadcast::unix_seconds;
 
 const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -38,8 +38,7 @@ async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
         return Redirect::temporary(owncast::PLAYLIST).into_response();
     }
     let look = site.look();
-    let snapshot = Snapshot { page: &look.view, broadcast: site.broadcast(), viewers: site.shown_viewers() };
-    let mut response = Html(shell::shell(&snapshot).into_string()).into_response();
+    let mut response = Html(shell::shell(&site.snapshot(&look), unix_seconds()).into_string()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     for (name, value) in shell::SECURITY_HEADERS {
@@ -50,8 +49,7 @@ async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
 
 async fn state(State(site): State<Site>) -> Response {
     let look = site.look();
-    let snapshot = Snapshot { page: &look.view, broadcast: site.broadcast(), viewers: site.shown_viewers() };
-    no_cache("application/json", Json(snapshot))
+    no_cache("application/json", Json(site.snapshot(&look)))
 }
 
 async fn theme(State(site): State<Site>) -> Response {

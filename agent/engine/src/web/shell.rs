@@ -5,6 +5,7 @@
 //! [`super::content`] made of Markdown.
 
 mod actions;
+mod ago;
 mod theme;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -50,11 +51,15 @@ const LINK: &str = "M10.6 13.4a1 1 0 0 1-1.4 0 4.9 4.9 0 0 1 0-6.9l3.1-3.1a4.9 4
 const EYE: &str = "M12 5c5 0 8.6 4 10 6.4a1.2 1.2 0 0 1 0 1.2C20.6 15 17 19 12 19S3.4 15 2 12.6a1.2 1.2 0 0 1 0-1.2C3.4 \
     9 7 5 12 5zm0 2c-3.9 0-6.8 3-8 5 1.2 2 4.1 5 8 5s6.8-3 8-5c-1.2-2-4.1-5-8-5zm0 2a3 3 0 1 1 0 6 3 3 0 0 1 0-6z";
 
-/// `GET /`.
+/// Three joined dots, in a box of 24 by 24; as `share` in `shapes.ts`.
+const SHARE: &str = "M17 2.5a3.5 3.5 0 1 1-2.4 6.05L9.4 11.3a3.5 3.5 0 0 1 0 1.4l5.2 2.75a3.5 3.5 0 1 1-.95 1.76l-5.2-2.75a\
+    3.5 3.5 0 1 1 0-4.92l5.2-2.75A3.5 3.5 0 0 1 17 2.5z";
+
+/// `GET /`, at `now_s` seconds since 1970.
 #[must_use]
-pub(crate) fn shell(view: &Snapshot<'_>) -> Markup {
+pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
     let entry = entry();
-    let Snapshot { page, broadcast, .. } = view;
+    let Snapshot { page, broadcast, last_live, .. } = view;
     let state = if broadcast.is_some() { "loading" } else { "offline" };
     let logo = page.logo.as_deref().unwrap_or(&entry.mark);
     html! {
@@ -66,12 +71,12 @@ pub(crate) fn shell(view: &Snapshot<'_>) -> Markup {
                     main class="page" {
                         @match broadcast {
                             Some(broadcast) => (stage(broadcast, page, logo)),
-                            None => (offline(page, logo)),
+                            None => (offline(page, logo, last_live.map(|last_live| now_s - last_live))),
                         }
                         (about(view, logo))
                         @if !page.content_html.is_empty() {
                             section class="content" aria-label="About this stream" {
-                                div class="prose" { (PreEscaped(&page.content_html)) }
+                                div class="prose" dir="auto" { (PreEscaped(&page.content_html)) }
                             }
                         }
                     }
@@ -154,14 +159,14 @@ fn sound_alone(page: &PageView, logo: &str) -> Markup {
     html! {
         div class="sound-alone" {
             img src=(logo) alt="" width="96" height="96";
-            p class="sound-alone-name" { (page.name) }
+            p class="sound-alone-name" dir="auto" { (page.name) }
             p { "This stream is sound alone." }
         }
     }
 }
 
-/// The stage while nobody publishes; as `Offline.svelte`.
-fn offline(page: &PageView, logo: &str) -> Markup {
+/// The stage while nobody publishes; as `Offline.svelte`. `since` is how many seconds ago the last broadcast ended.
+fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
     let starts = if page.autoplay == Autoplay::Always { "starts" } else { "appears" };
     html! {
         section class="stage stage-offline" aria-label="Stream" {
@@ -169,10 +174,11 @@ fn offline(page: &PageView, logo: &str) -> Markup {
                 div class="rings" aria-hidden="true" {}
                 img class="offline-logo" src=(logo) alt="" width="96" height="96";
                 p class="offline-label" { "Offline" }
-                div class="offline-message prose" {
+                div class="offline-message prose" dir="auto" {
                     @if page.offline_html.is_empty() { p { "Nothing is on air right now." } }
                     @else { (PreEscaped(&page.offline_html)) }
                 }
+                @if let Some(since) = since { p class="offline-last" { "Last live " (ago::ago(since)) } }
                 p class="offline-hint" { "Leave this page open: the stream " (starts) " here by itself." }
                 noscript {
                     p class="offline-hint" {
@@ -187,13 +193,13 @@ fn offline(page: &PageView, logo: &str) -> Markup {
 }
 
 /// Who this is; as `About.svelte`.
-fn about(Snapshot { page, broadcast, viewers }: &Snapshot<'_>, logo: &str) -> Markup {
+fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str) -> Markup {
     html! {
         header class="about" {
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
-                    h1 { (page.name) }
+                    h1 dir="auto" { (page.name) }
                     @if broadcast.is_some() || page.nsfw {
                         div class="facts" {
                             @if let Some(broadcast) = broadcast {
@@ -206,11 +212,12 @@ fn about(Snapshot { page, broadcast, viewers }: &Snapshot<'_>, logo: &str) -> Ma
                             @if page.nsfw { p class="mature" { "Mature content" } }
                         }
                     }
+                    button class="share" type="button" aria-haspopup="dialog" { (icon(SHARE)) span { "Share" } }
                 }
                 (actions::actions(&page.external_actions))
-                @if !page.summary.is_empty() { p class="summary" { (page.summary) } }
+                @if !page.summary.is_empty() { p class="summary" dir="auto" { (page.summary) } }
                 @if !page.tags.is_empty() {
-                    ul class="tags" aria-label="Tags" { @for tag in &page.tags { li { (tag) } } }
+                    ul class="tags" aria-label="Tags" { @for tag in &page.tags { li dir="auto" { (tag) } } }
                 }
                 @if !page.social_handles.is_empty() { (links(page)) }
             }
@@ -250,7 +257,7 @@ fn links(page: &PageView) -> Markup {
                 li {
                     a href=(handle.url) rel="noopener noreferrer me" target="_blank" {
                         svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" { path d=(LINK) {} }
-                        (handle.platform)
+                        bdi { (handle.platform) }
                     }
                 }
             }
@@ -300,7 +307,7 @@ mod tests {
     }
 
     fn view(page: &PageView, broadcast: Option<BroadcastView>) -> Snapshot<'_> {
-        Snapshot { page, broadcast, viewers: None }
+        Snapshot { page, broadcast, viewers: None, last_live: None }
     }
 
     fn broadcast(text: &str) -> BroadcastView {
@@ -326,7 +333,7 @@ mod tests {
         for live in [None, Some(broadcast(HOSTILE))] {
             let page = page(HOSTILE);
             let view = view(&page, live);
-            let html = shell(&view).into_string();
+            let html = shell(&view, 0).into_string();
             let scripts = html.matches("<script").count();
             assert_eq!((scripts, html.matches("</script").count()), (2, 2), "{html}");
             assert!(!html.contains("<img src=x") && !html.contains("<!--"), "{html}");
@@ -346,18 +353,18 @@ mod tests {
             page_content: "[x](javascript:alert(1))".to_owned(),
             ..Page::default()
         };
-        let html = shell(&view(&PageView::from(&declared), None)).into_string();
+        let html = shell(&view(&PageView::from(&declared), None), 0).into_string();
         assert!(!html.to_lowercase().contains("javascript:"), "{html}");
     }
 
     #[test]
     fn the_first_paint_tells_who_and_whether() {
         let page = page("Night Radio");
-        let off = shell(&view(&page, None)).into_string();
-        assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1>Night Radio</h1>"));
+        let off = shell(&view(&page, None), 0).into_string();
+        assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1 dir=\"auto\">Night Radio</h1>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
-        let on = shell(&view(&page, Some(broadcast("a")))).into_string();
+        let on = shell(&view(&page, Some(broadcast("a"))), 0).into_string();
         assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
         assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));
     }
@@ -378,21 +385,21 @@ mod tests {
     #[test]
     fn other_sites_show_the_picture_of_a_running_broadcast() {
         let page = PageView { public_url: Some("https://live.example".to_owned()), ..page("n") };
-        let told = shell(&view(&page, Some(broadcast("x")))).into_string();
+        let told = shell(&view(&page, Some(broadcast("x"))), 0).into_string();
         assert!(told.contains("<meta property=\"og:image\" content=\"https://live.example/thumbnail.jpg\">"), "{told}");
     }
 
     #[test]
     fn machines_are_told_what_the_page_is() {
         let mut page = page("n");
-        let quiet = shell(&view(&PageView { public_url: None, ..page.clone() }, None)).into_string();
+        let quiet = shell(&view(&PageView { public_url: None, ..page.clone() }, None), 0).into_string();
         for part in ["canonical", "og:url", "og:image", "twitter:image", "noindex", "rating"] {
             assert!(!quiet.contains(part), "{part} in {quiet}");
         }
         page.public_url = Some("https://live.example".to_owned());
         page.search_indexing = false;
         page.nsfw = true;
-        let told = shell(&view(&page, None)).into_string();
+        let told = shell(&view(&page, None), 0).into_string();
         for part in [
             "<link rel=\"canonical\" href=\"https://live.example/\">",
             "<meta property=\"og:url\" content=\"https://live.example/\">",
@@ -414,9 +421,20 @@ mod tests {
             offline_html: "<p>Back at <em>nine</em></p>".to_owned(),
             ..page("n")
         };
-        let html = shell(&view(&page, None)).into_string();
-        assert!(html.contains("<div class=\"prose\"><h2>Schedule</h2></div>"), "{html}");
-        assert!(html.contains("<div class=\"offline-message prose\"><p>Back at <em>nine</em></p></div>"), "{html}");
+        let html = shell(&view(&page, None), 0).into_string();
+        assert!(html.contains("<div class=\"prose\" dir=\"auto\"><h2>Schedule</h2></div>"), "{html}");
+        assert!(
+            html.contains("<div class=\"offline-message prose\" dir=\"auto\"><p>Back at <em>nine</em></p></div>"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn an_offline_page_says_when_something_was_on() {
+        let page = page("n");
+        let told = |last_live| shell(&Snapshot { last_live, ..view(&page, None) }, 100_000).into_string();
+        assert!(told(Some(89_000)).contains("Last live 3 hours ago"));
+        assert!(!told(None).contains("Last live"));
     }
 
     #[test]
@@ -427,7 +445,7 @@ mod tests {
             assert!(audience(viewers).into_string().contains(expected), "{expected}");
         }
         let page = page("n");
-        let with = |viewers, live| shell(&Snapshot { viewers, ..view(&page, live) }).into_string();
+        let with = |viewers, live| shell(&Snapshot { viewers, ..view(&page, live) }, 0).into_string();
         assert!(with(Some(3), Some(broadcast("a"))).contains("3 viewers"));
         assert!(!with(None, Some(broadcast("a"))).contains("class=\"viewers\""));
     }

@@ -17,6 +17,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) broadcast: Option<BroadcastView>,
     /// None while nobody publishes, and where viewers are not told.
     pub(crate) viewers: Option<usize>,
+    /// When the last broadcast ended, in seconds since 1970; none if none is known of.
+    pub(crate) last_live: Option<i64>,
 }
 
 /// The page, as `/api/page` and the event socket tell it.

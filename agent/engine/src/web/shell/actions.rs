@@ -22,7 +22,7 @@ pub(super) fn actions(actions: &[ActionView]) -> Markup {
                     li {
                         a class="action" href=(action.url) target="_blank" rel="noopener noreferrer"
                             title=[Some(&action.description).filter(|text| !text.is_empty())] {
-                            (action.title)
+                            bdi { (action.title) }
                             @if action.frame.is_none() { (icon(OUTSIDE)) }
                         }
                     }
