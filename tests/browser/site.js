@@ -8,11 +8,15 @@ export class Site {
   /** Addresses that somebody asked for. */
   visits = [];
 
+  /** What a visitor of `/holds` finds. */
+  content = '';
+
   static async start() {
     const site = new Site();
     site.server = createServer((request, reply) => {
       site.visits.push(request.url);
-      reply.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(PAGE);
+      const page = request.url === '/holds' ? `<!doctype html><html lang="en"><title>Elsewhere</title><main><h1>Elsewhere</h1>${site.content}</main></html>` : PAGE;
+      reply.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
     });
     await new Promise((resolve) => site.server.listen(0, '127.0.0.1', resolve));
     return site;

@@ -165,7 +165,10 @@ fn machines_that_read_the_page_are_told_at_once() {
     let page = OpenPage::open(live.server.http_port());
     let robots = live.server.get("/robots.txt");
     assert!(robots.header("content-type").unwrap().starts_with("text/plain"));
-    assert_eq!(robots.text(), "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\n");
+    assert_eq!(
+        robots.text(),
+        "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n"
+    );
     let quiet = shell(&live);
     for part in ["name=\"robots\"", "name=\"rating\"", "rel=\"canonical\"", "og:image", "twitter:image"] {
         assert!(!quiet.contains(part), "{part} in {quiet}");

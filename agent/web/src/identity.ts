@@ -3,7 +3,8 @@
 
 import type { Page } from './protocol.ts';
 
-export function showIdentity(page: Page, logo: string): void {
+/** `isEmbed`: it is no page of its own for search engines, whatever is declared. */
+export function showIdentity(page: Page, logo: string, isEmbed: boolean): void {
   document.title = page.name;
   set('meta[name="description"]', 'content', page.summary || page.name);
   set('link[rel="icon"]', 'href', logo);
@@ -11,7 +12,7 @@ export function showIdentity(page: Page, logo: string): void {
   for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
     meta.content = background ?? meta.dataset['default'] ?? meta.content;
   }
-  keep('meta[name="robots"]', 'meta', page.searchIndexing ? null : { name: 'robots', content: 'noindex' });
+  keep('meta[name="robots"]', 'meta', page.searchIndexing && !isEmbed ? null : { name: 'robots', content: 'noindex' });
   keep('meta[name="rating"]', 'meta', page.nsfw ? { name: 'rating', content: 'adult' } : null);
   keep('link[rel="canonical"]', 'link', page.publicUrl === null ? null : { rel: 'canonical', href: `${page.publicUrl}/` });
 }

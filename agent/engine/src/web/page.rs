@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
+use maud::Markup;
 
 use super::{Site, action, assets, custom, owncast, shell};
 use crate::broadcast::unix_seconds;
@@ -16,12 +17,13 @@ pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What search engines may fetch: the page, not the data behind it.
-const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\n";
+const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n";
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 pub(super) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(index))
+        .route("/embed/video", get(embed))
         .route("/theme.css", get(theme))
         .route("/custom.css", get(custom_css))
         .route("/custom.js", get(custom_javascript))
@@ -38,10 +40,19 @@ async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
         return Redirect::temporary(owncast::PLAYLIST).into_response();
     }
     let look = site.look();
-    let mut response = Html(shell::shell(&site.snapshot(&look), unix_seconds()).into_string()).into_response();
+    page(shell::shell(&site.snapshot(&look), unix_seconds()), shell::SECURITY_HEADERS)
+}
+
+async fn embed(State(site): State<Site>) -> Response {
+    let look = site.look();
+    page(shell::embed(&site.snapshot(&look), unix_seconds()), shell::EMBED_HEADERS)
+}
+
+fn page(markup: Markup, policy: &'static [(&'static str, &'static str)]) -> Response {
+    let mut response = Html(markup.into_string()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    for (name, value) in shell::SECURITY_HEADERS {
+    for (name, value) in policy {
         headers.insert(*name, HeaderValue::from_static(value));
     }
     response

@@ -38,6 +38,18 @@ pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// Headers of the player alone, which other sites may show in a frame.
+pub(crate) const EMBED_HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors *; \
+         require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+];
+
 /// Colour of the browser's frame where the theme declares no background; as `--background` in `palette.css`.
 const FRAME: [(&str, &str); 2] = [("light", "#f6f4ef"), ("dark", "#101116")];
 
@@ -65,7 +77,7 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-state=(state) data-socket="closed" {
-            (head(view, entry, logo))
+            (head(view, entry, logo, !page.search_indexing))
             body {
                 div id="app" {
                     main class="page" {
@@ -87,7 +99,34 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
     }
 }
 
-fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &str) -> Markup {
+/// `GET /embed/video`, at `now_s` seconds since 1970: the stage and nothing around it; as `Embed.svelte`. Search engines
+/// are led to the page.
+#[must_use]
+pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
+    let entry = entry();
+    let Snapshot { page, broadcast, last_live, .. } = view;
+    let state = if broadcast.is_some() { "loading" } else { "offline" };
+    let logo = page.logo.as_deref().unwrap_or(&entry.mark);
+    html! {
+        (DOCTYPE)
+        html lang="en" data-embed="video" data-state=(state) data-socket="closed" {
+            (head(view, entry, logo, true))
+            body {
+                div id="app" {
+                    div class="embed" {
+                        @match broadcast {
+                            Some(broadcast) => (stage(broadcast, page, logo)),
+                            None => (offline(page, logo, last_live.map(|last_live| now_s - last_live))),
+                        }
+                    }
+                }
+                script type="application/json" id="nixcast-state" { (json(view)) }
+            }
+        }
+    }
+}
+
+fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Markup {
     let description = if page.summary.is_empty() { &page.name } else { &page.summary };
     let background = Colours::of(&page.theme).background();
     html! {
@@ -106,7 +145,7 @@ fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &s
             meta property="og:description" content=(description);
             meta name="twitter:card" content="summary";
             @if let Some(public) = &page.public_url { (addresses(public, if broadcast.is_some() { THUMBNAIL } else { logo })) }
-            @if !page.search_indexing { meta name="robots" content="noindex"; }
+            @if is_hidden { meta name="robots" content="noindex"; }
             @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
             @for style in &entry.styles { link rel="stylesheet" href=(style); }
@@ -330,10 +369,15 @@ mod tests {
 
     #[test]
     fn hostile_strings_stay_text_in_every_field() {
-        for live in [None, Some(broadcast(HOSTILE))] {
+        for (live, render) in [
+            (None, shell as fn(&Snapshot<'_>, i64) -> Markup),
+            (Some(broadcast(HOSTILE)), shell),
+            (None, embed),
+            (Some(broadcast(HOSTILE)), embed),
+        ] {
             let page = page(HOSTILE);
             let view = view(&page, live);
-            let html = shell(&view, 0).into_string();
+            let html = render(&view, 0).into_string();
             let scripts = html.matches("<script").count();
             assert_eq!((scripts, html.matches("</script").count()), (2, 2), "{html}");
             assert!(!html.contains("<img src=x") && !html.contains("<!--"), "{html}");
@@ -380,6 +424,21 @@ mod tests {
         {
             assert!(policy.contains(rule), "{rule}");
         }
+    }
+
+    #[test]
+    fn a_frame_in_another_page_holds_the_player_alone() {
+        let page = page("Night Radio");
+        for live in [None, Some(broadcast("a"))] {
+            let html = embed(&view(&page, live), 0).into_string();
+            assert!(html.contains("data-embed=\"video\"") && html.contains("class=\"stage"), "{html}");
+            assert!(html.contains("noindex") && !html.contains("class=\"about\""), "{html}");
+        }
+        let policy = EMBED_HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
+        for rule in ["default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors *"] {
+            assert!(policy.contains(rule), "{rule}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains("frame-src"), "{policy}");
     }
 
     #[test]
