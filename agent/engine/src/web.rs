@@ -8,7 +8,7 @@ mod content;
 mod custom;
 mod events;
 mod hls;
-pub(crate) mod last;
+mod last;
 mod look;
 mod metrics;
 mod owncast;
@@ -44,7 +44,6 @@ use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
 use access::{Access, Refusal};
-use last::Last;
 use look::Look;
 use owncast::series::Series;
 use reports::Reports;
@@ -74,7 +73,7 @@ pub(crate) struct Site {
     viewers: Viewers,
     audience: watch::Receiver<Option<usize>>,
     look: watch::Receiver<Arc<Look>>,
-    last: watch::Receiver<Last>,
+    last_began: watch::Receiver<Option<i64>>,
     series: Series,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
@@ -106,7 +105,7 @@ impl Site {
         let audience = viewers.follow(channel.view.clone());
         let series = Series::follow(audience.clone());
         let look = look::follow(declared.clone());
-        let last = last::follow(channel.view.clone());
+        let last_began = last::began(channel.view.clone());
         Self {
             declared,
             channel,
@@ -116,7 +115,7 @@ impl Site {
             viewers,
             audience,
             look,
-            last,
+            last_began,
             series,
             webhooks,
             applied,

@@ -34,11 +34,10 @@ struct Status {
 
 /// `GET /api/status`. Online while there is something to play.
 pub(super) async fn status(State(site): State<Site>) -> Response {
-    let last = *site.last.borrow();
     open(Json(Status {
         server_time: Timestamp::now(),
-        last_connect_time: last.began.and_then(time),
-        last_disconnect_time: last.ended.and_then(time),
+        last_connect_time: site.last_began.borrow().and_then(time),
+        last_disconnect_time: site.last_live().and_then(time),
         version_number: env!("CARGO_PKG_VERSION"),
         stream_title: "",
         viewer_count: site.shown_viewers().filter(|viewers| *viewers > 0),
