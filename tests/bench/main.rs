@@ -1,7 +1,7 @@
 //! `make bench`: nixcast beside what it could be replaced with, on the same machine in the same minutes.
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
-//! machine. `bench NAME...` runs some parts only: ladder, quality, repackage, apply, memory, start, first-picture,
+//! machine. `bench NAME...` runs some parts only: ladder, pass-through, quality, repackage, apply, memory, start, first-picture,
 //! latency, and hour, which runs only when it is asked for. What is compared takes turns in three
 //! rounds, or as many as NIXCAST_BENCH_ROUNDS says.
 #![forbid(unsafe_code)]
@@ -33,8 +33,9 @@ fn rounds() -> usize {
 type Part = (&'static str, fn() -> Vec<Row>);
 
 fn main() {
-    let parts: [Part; 9] = [
+    let parts: [Part; 10] = [
         ("ladder", ladder::measure),
+        ("pass-through", ladder::measure_with_source),
         ("quality", quality::measure),
         ("repackage", repackage::measure),
         ("apply", apply::measure),
