@@ -1,8 +1,8 @@
 //! `make bench`: nixcast beside what it could be replaced with, on the same machine in the same minutes.
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
-//! machine. `bench NAME...` runs some parts only: ladder, pass-through, quality, repackage, apply, memory, start, first-picture,
-//! latency, and hour, which runs only when it is asked for. What is compared takes turns in three
+//! machine. `bench NAME...` runs some parts only: ladder, pass-through, quality, repackage, apply, memory, start,
+//! first-picture, latency, and hour, which runs only when it is asked for. What is compared takes turns in three
 //! rounds, or as many as NIXCAST_BENCH_ROUNDS says.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
