@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod broadcast;
+mod chat;
 mod control;
 mod counts;
 mod declared;
