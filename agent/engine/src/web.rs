@@ -19,6 +19,8 @@ mod stills;
 pub(crate) mod view;
 mod viewers;
 
+pub(crate) use assets::is_known;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
