@@ -127,7 +127,12 @@ impl Control {
             metrics: declared.metrics.clone(),
             pending: self.pending(&facts),
             broadcast: facts.broadcast,
-            conditions: facts.conditions.into_iter().chain(self.site.webhooks().conditions()).collect(),
+            conditions: facts
+                .conditions
+                .into_iter()
+                .chain(self.site.webhooks().conditions())
+                .chain(self.site.chat().conditions())
+                .collect(),
         }
     }
 

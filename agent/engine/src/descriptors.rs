@@ -13,3 +13,8 @@ pub(crate) fn raise_limit() {
         Err(error) => tracing::warn!(%error, ?current, "could not raise the file descriptor limit"),
     }
 }
+
+/// How many there may be; none: as many as anybody wants.
+pub(crate) fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod broadcast;
+#[allow(dead_code, reason = "moderators, programs and settings come to it by endpoints and actions of their own")]
 mod chat;
 mod control;
 mod counts;
@@ -27,6 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use broadcast::Place;
+use chat::Chat;
 use control::{Applied, Control, ControlSocket};
 use declared::Declared;
 use ingest::Ingest;
@@ -73,11 +75,13 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
         .map_err(|cause| EngineError::ControlSocket { path: control_socket, cause })?;
     let (settings, declared) = watch::channel(Arc::new(Declared::default()));
     let store = Store::default();
+    let chat_folder = state_dir.clone();
     let place = Place { store: store.clone(), worker_program, state_dir };
     let channel = broadcast::start(&settings, place);
+    let chat = Chat::start(chat_folder, channel.view.clone());
     let webhooks = Webhooks::default();
     let (applied_writer, applied) = watch::channel(Applied::default());
-    let site = Site::new(declared.clone(), channel.clone(), store, webhooks.clone(), applied);
+    let site = Site::new(declared.clone(), channel.clone(), store, webhooks.clone(), applied, chat.clone());
     webhooks.start(declared, &channel, site.clone());
     let control = Control::new(settings, channel.clone(), Ingest::new(channel.clone()), site, applied_writer);
     tracing::info!(pid = std::process::id(), "engine started");
@@ -88,8 +92,9 @@ pub async fn run(options: EngineOptions, ready: impl FnOnce()) -> Result<(), Eng
         _signal = terminate.recv() => tracing::info!("engine asked to stop"),
         _signal = interrupt.recv() => tracing::info!("engine interrupted"),
     }
-    if tokio::time::timeout(PARTING_DEADLINE, channel.remember()).await.is_err() {
-        tracing::warn!("what was last remembered of the broadcast has to do");
+    let parting = async { tokio::join!(channel.remember(), chat.part()) };
+    if tokio::time::timeout(PARTING_DEADLINE, parting).await.is_err() {
+        tracing::warn!("what was last remembered of the broadcast and the chat has to do");
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::broadcast::{ChannelHandle, unix_millis};
+use crate::chat::{self, Chat};
 use crate::control::Applied;
 use crate::counts;
 use crate::declared::{Declared, Watch};
@@ -80,6 +81,7 @@ pub(crate) struct Site {
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
+    chat: Chat,
     started: Started,
 }
 
@@ -102,6 +104,7 @@ impl Site {
         store: Store,
         webhooks: Webhooks,
         applied: watch::Receiver<Applied>,
+        chat: Chat,
     ) -> Self {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
@@ -122,6 +125,7 @@ impl Site {
             webhooks,
             applied,
             access: Access::default(),
+            chat,
             started: Started { at: Instant::now(), unix_ms: unix_millis() },
         }
     }
@@ -171,6 +175,10 @@ impl Site {
 
     pub(crate) fn webhooks(&self) -> &Webhooks {
         &self.webhooks
+    }
+
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.chat
     }
 
     fn declared(&self) -> Arc<Declared> {
@@ -225,6 +233,7 @@ fn routes(site: Site) -> Router {
     page::routes()
         .merge(stills::routes())
         .merge(owncast::routes())
+        .merge(chat::routes())
         .route("/api/events", get(events::open))
         .route("/api/admin/status", get(admin::status))
         .route("/metrics", get(metrics::serve))

@@ -1,0 +1,367 @@
+//! The task "chat": owns the room, carries out what it wants done, and tells everybody at most twenty times a second.
+//!
+//! What is asked for comes as an [`Order`], in order. Newcomers are let in between two tellings, so that what they are
+//! told first and what follows neither overlap nor leave anything out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
+use nixcast_core::chat::command::Command;
+use nixcast_core::chat::effect::{CloseReason, Done, Effect, Outcome};
+use nixcast_core::chat::ids::{ConnectionId, MessageId, Moment, UserId};
+use nixcast_core::chat::records::Record;
+use nixcast_core::chat::refusal::Refusal;
+use nixcast_core::chat::room::Room;
+use nixcast_core::chat::rules::ChatRules;
+use nixcast_core::chat::users::User;
+use nixcast_core::chat::webhooks::WebhookEvent;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::ring::{Follower, Ring, join};
+use super::store::{ChatStore, TokenHash, Write};
+use crate::broadcast::unix_millis;
+use crate::web::view::BroadcastView;
+
+/// Between two tellings. What happens after a quiet while is told at once.
+const TELLING: Duration = Duration::from_millis(50);
+
+/// How often the room looks at the clock.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Newcomers let in between two tellings: each may have to be told a whole history, while everybody else waits.
+const MOST_NEWCOMERS: usize = 200;
+
+/// Orders taken at once.
+const BATCH: usize = 256;
+
+/// What one socket alone is to be told and has not taken yet. Whoever lets more pile up is sent away.
+const MOST_ASIDE: usize = 32;
+
+/// What becomes of a command.
+pub(crate) type Answer = Result<Done, Refusal>;
+
+type LookAt = Box<dyn FnOnce(&Room, i64) + Send>;
+
+pub(super) enum Order {
+    Do {
+        command: Command,
+        /// None: nobody waits for it.
+        reply: Option<oneshot::Sender<Answer>>,
+    },
+    /// A command that gives a user, who is to be known by a token from now on.
+    Register {
+        command: Command,
+        hash: TokenHash,
+        reply: oneshot::Sender<Answer>,
+    },
+    Enter(Newcomer),
+    Look(LookAt),
+    /// The history as `GET /api/chat` gives it.
+    History(oneshot::Sender<Bytes>),
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Do { .. } => "Do",
+            Self::Register { .. } => "Register",
+            Self::Enter(_) => "Enter",
+            Self::Look(_) => "Look",
+            Self::History(_) => "History",
+        })
+    }
+}
+
+/// Somebody who wants to come in.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) user: UserId,
+    /// As stored, for a room that has forgotten.
+    pub(super) stored: Option<User>,
+    pub(super) address: IpAddr,
+    pub(super) since: Option<MessageId>,
+    pub(super) reply: oneshot::Sender<Result<Seat, Refusal>>,
+}
+
+/// A place in the room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) presence: Presence,
+    /// To be told before anything else.
+    pub(super) first: Vec<Utf8Bytes>,
+    /// What everybody is told.
+    pub(super) all: Follower,
+    /// What this socket alone is told. Whatever everybody was told before is in `all` already.
+    pub(super) aside: mpsc::Receiver<Aside>,
+}
+
+#[derive(Debug)]
+pub(super) enum Aside {
+    Text(Utf8Bytes),
+    /// To be closed after this time, and told nothing more.
+    Close(CloseReason, Duration),
+}
+
+/// Sockets that have gone, noted by whoever held them. No longer than there are sockets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gone(Arc<Mutex<Vec<ConnectionId>>>);
+
+impl Gone {
+    fn take(&self) -> Vec<ConnectionId> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Being in the room: over when it is dropped.
+#[derive(Debug)]
+pub(super) struct Presence {
+    pub(super) connection: ConnectionId,
+    gone: Gone,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.gone.0.lock().unwrap_or_else(PoisonError::into_inner).push(self.connection);
+    }
+}
+
+pub(super) struct Host {
+    room: Room,
+    store: ChatStore,
+    ring: Ring,
+    sockets: HashMap<ConnectionId, mpsc::Sender<Aside>>,
+    newcomers: Vec<Newcomer>,
+    /// To be said after the next telling, in order.
+    aside: Vec<(ConnectionId, Aside)>,
+    gone: Gone,
+    next_connection: u64,
+    told: Instant,
+    /// The greatest id given, as far as it was seen here.
+    last_id: Option<MessageId>,
+    noted_id: Option<MessageId>,
+    /// The history as sent, until something changes.
+    history: Option<Bytes>,
+    rules: watch::Sender<Arc<ChatRules>>,
+    webhooks: broadcast::Sender<WebhookEvent>,
+}
+
+impl Host {
+    pub(super) fn new(
+        room: Room,
+        store: ChatStore,
+        rules: watch::Sender<Arc<ChatRules>>,
+        webhooks: broadcast::Sender<WebhookEvent>,
+    ) -> Self {
+        Self {
+            room,
+            store,
+            ring: Ring::default(),
+            sockets: HashMap::new(),
+            newcomers: Vec::new(),
+            aside: Vec::new(),
+            gone: Gone::default(),
+            next_connection: 1,
+            told: Instant::now(),
+            last_id: None,
+            noted_id: None,
+            history: None,
+            rules,
+            webhooks,
+        }
+    }
+
+    /// Works until nobody can ask for anything any more.
+    pub(super) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut broadcast: watch::Receiver<Option<BroadcastView>>,
+    ) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut is_followed = true;
+        self.follow_stream(broadcast.borrow_and_update().is_some());
+        loop {
+            // All arms may be dropped: they only wait, and what came stays where it is.
+            tokio::select! {
+                count = orders.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    batch.drain(..).for_each(|order| self.take(order));
+                }
+                () = sleep_until(self.told + TELLING), if self.has_news() => self.tell(),
+                _tick = ticks.tick() => self.tick(),
+                changed = broadcast.changed(), if is_followed => {
+                    is_followed = changed.is_ok();
+                    let is_live = broadcast.borrow_and_update().is_some();
+                    self.follow_stream(is_live);
+                }
+            }
+        }
+    }
+
+    fn follow_stream(&mut self, is_live: bool) {
+        let command = if is_live { Command::StreamStarted } else { Command::StreamEnded };
+        let _no_refusal = self.apply(command);
+    }
+
+    fn tick(&mut self) {
+        for connection in self.gone.take() {
+            self.sockets.remove(&connection);
+            let _no_refusal = self.apply(Command::Leave { connection });
+        }
+        let _no_refusal = self.apply(Command::Tick);
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Do { command, reply } => {
+                let has_rules = matches!(command, Command::SetRules { .. });
+                let answer = self.apply(command);
+                if has_rules {
+                    self.rules.send_replace(Arc::new(self.room.rules().clone()));
+                }
+                // Whoever asked may have gone; it is done all the same.
+                let _is_awaited = reply.map(|reply| reply.send(answer));
+            }
+            Order::Register { command, hash, reply } => {
+                let answer = self.apply(command);
+                if let Ok(Done::Registered(user)) = &answer {
+                    self.store.write(Write::Token { hash, user: user.id.clone(), at_ms: unix_millis() });
+                }
+                let _is_awaited = reply.send(answer);
+            }
+            Order::Enter(newcomer) => self.newcomers.push(newcomer),
+            Order::Look(look) => look(&self.room, unix_millis()),
+            Order::History(reply) => {
+                let history = self.history.get_or_insert_with(|| {
+                    serde_json::to_vec(&self.room.history()).unwrap_or_else(|_| b"[]".to_vec()).into()
+                });
+                let _is_awaited = reply.send(history.clone());
+            }
+        }
+    }
+
+    fn apply(&mut self, command: Command) -> Answer {
+        let Outcome { effects, result } = self.room.apply(command, now());
+        effects.into_iter().for_each(|effect| self.carry_out(effect));
+        result
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Broadcast(event) => {
+                self.history = None;
+                self.last_id = self.last_id.max(Some(event.id));
+                self.ring.push(&event);
+            }
+            Effect::Send { connection, event } => {
+                let mut texts = Vec::new();
+                join(&mut texts, &event);
+                self.aside.extend(texts.into_iter().map(|text| (connection, Aside::Text(text.into()))));
+            }
+            Effect::Close { connection, reason, after_ms } => {
+                let after = Duration::from_millis(after_ms.into());
+                self.aside.push((connection, Aside::Close(reason, after)));
+            }
+            Effect::Store(Record::Prune { before }) => {
+                self.history = None;
+                self.store.write(Write::Prune { before, now_ms: unix_millis() });
+            }
+            Effect::Store(record) => {
+                self.history = None;
+                self.store.write(Write::Record(record));
+            }
+            Effect::Audit(entry) => self.store.write(Write::Audit(entry)),
+            Effect::Webhook(event) => {
+                // Without webhooks nobody listens.
+                let _listeners = self.webhooks.send(event);
+            }
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        self.ring.has_news() || !self.aside.is_empty() || !self.newcomers.is_empty()
+    }
+
+    /// Tells everybody, then each alone, and lets newcomers in.
+    fn tell(&mut self) {
+        self.ring.turn();
+        for (connection, aside) in std::mem::take(&mut self.aside) {
+            self.say_aside(connection, aside);
+        }
+        let rest = self.newcomers.split_off(self.newcomers.len().min(MOST_NEWCOMERS));
+        for newcomer in std::mem::replace(&mut self.newcomers, rest) {
+            self.let_in(newcomer);
+        }
+        if self.last_id > self.noted_id
+            && let Some(last_id) = self.last_id
+        {
+            self.store.write(Write::LastId(last_id));
+            self.noted_id = Some(last_id);
+        }
+        self.told = Instant::now();
+    }
+
+    fn say_aside(&mut self, connection: ConnectionId, aside: Aside) {
+        let Some(socket) = self.sockets.get(&connection) else { return };
+        let is_last = matches!(aside, Aside::Close(..));
+        // One that takes nothing is sent away: it finds its queue closed.
+        let is_taken = socket.try_send(aside).is_ok();
+        if is_last || !is_taken {
+            self.sockets.remove(&connection);
+        }
+    }
+
+    fn let_in(&mut self, newcomer: Newcomer) {
+        let Newcomer { user, stored, address, since, reply } = newcomer;
+        // The one who asked may have given up while it waited.
+        if reply.is_closed() {
+            return;
+        }
+        let known = match stored {
+            Some(stored) if self.room.user(&user).is_none() => self.apply(Command::Know { user: stored }).map(drop),
+            _ => Ok(()),
+        };
+        if let Err(refusal) = known {
+            let _is_awaited = reply.send(Err(refusal));
+            return;
+        }
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let Outcome { effects, result } = self.room.apply(Command::Join { connection, user, address, since }, now());
+        let mut first = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send { connection: to, event } if to == connection => join(&mut first, &event),
+                effect => self.carry_out(effect),
+            }
+        }
+        let seat = result.map(|_joined| {
+            let (sender, aside) = mpsc::channel(MOST_ASIDE);
+            self.sockets.insert(connection, sender);
+            let presence = Presence { connection, gone: self.gone.clone() };
+            Seat { presence, first: first.into_iter().map(Utf8Bytes::from).collect(), all: self.ring.follow(), aside }
+        });
+        // If nobody waits any more the seat is dropped, and with it the presence.
+        let _is_awaited = reply.send(seat);
+    }
+}
+
+/// This moment, with chance. Without randomness the clock has to do: ids stay unique by their counter.
+fn now() -> Moment {
+    let ms = unix_millis();
+    let mut random = [0; 8];
+    let entropy = match getrandom::fill(&mut random) {
+        Ok(()) => u64::from_le_bytes(random),
+        Err(_) => ms.cast_unsigned(),
+    };
+    Moment { ms, entropy }
+}

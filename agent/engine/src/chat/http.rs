@@ -1,0 +1,207 @@
+//! The chat over HTTP, as Owncast's clients know it: to come in, the history, emoji, and the socket.
+
+use axum::Extension;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
+    CONTENT_TYPE,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use nixcast_core::chat::refusal::Refusal;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::host::Seat;
+use super::{Chat, ChatError, socket};
+use crate::tasks::chain;
+use crate::web::{Peer, Site};
+
+/// Longest request to come in.
+const MOST_BYTES: usize = 4096;
+
+const JSON: &str = "application/json";
+
+/// What Owncast says instead of letting somebody in, word for word.
+const CHAT_DISABLED: &str = "CHAT_DISABLED";
+const TOO_MANY: &str = "ERROR_MAX_CONNECTIONS_EXCEEDED";
+const NEEDS_REGISTRATION: &str = r#"{"type":"ERROR_NEEDS_REGISTRATION"}"#;
+const USER_DISABLED: &str = r#"{"type":"ERROR_USER_DISABLED"}"#;
+
+const ANYWHERE: [(HeaderName, &str); 1] = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+
+pub(crate) fn routes() -> Router<Site> {
+    Router::new()
+        .route("/ws", get(open))
+        .route("/api/chat", get(history).options(preflight))
+        .route("/api/chat/register", post(register).options(preflight))
+        .route("/api/emoji", get(list_emoji))
+        .route("/img/emoji/{file}", get(emoji))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Credentials {
+    access_token: Option<String>,
+    /// The id of the last message that the client has.
+    since: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Wish {
+    display_name: Option<String>,
+}
+
+impl IntoResponse for ChatError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Unknown | Self::Refused(Refusal::NetworkBanned | Refusal::Disabled) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::AddressFlood | Refusal::Flood { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(Refusal::NotModerator | Refusal::Outranked) => StatusCode::FORBIDDEN,
+            Self::Refused(
+                Refusal::NoSuchUser | Refusal::NoSuchMessage | Refusal::NoSuchQuestion | Refusal::NoSuchBan,
+            ) => StatusCode::NOT_FOUND,
+            Self::Refused(Refusal::Declared { .. }) => StatusCode::CONFLICT,
+            Self::Refused(Refusal::Full) | Self::Busy | Self::Store(_) | Self::NoRandomness => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Refused(_) => StatusCode::BAD_REQUEST,
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(error = chain(&self), "the chat has no answer");
+        }
+        (status, ANYWHERE, Json(json!({ "success": false, "message": self.to_string() }))).into_response()
+    }
+}
+
+async fn preflight() -> Response {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Authorization"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// `POST /api/chat/register`. What cannot be read says nothing about a name.
+async fn register(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ChatError> {
+    let chat = site.chat();
+    if !chat.rules().enable {
+        return Err(Refusal::ChatOff.into());
+    }
+    let wish: Wish = serde_json::from_slice(&body).unwrap_or_default();
+    let forwarded = headers.get("x-forwarded-user").and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let name = wish.display_name.filter(|name| !name.is_empty()).or(forwarded);
+    let registration = chat.register(name, site.client_address(peer.0, &headers)).await?;
+    let answer = json!({
+        "id": registration.user.id,
+        "accessToken": *registration.token,
+        "displayName": registration.user.name,
+    });
+    Ok((ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// `GET /api/chat?accessToken=…`.
+async fn history(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Query(credentials): Query<Credentials>,
+) -> Result<Response, ChatError> {
+    let chat = site.chat();
+    let token = credentials.access_token.unwrap_or_default();
+    chat.admit(&token, site.client_address(peer.0, &headers)).await?;
+    let history = chat.history().await?;
+    Ok((ANYWHERE, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")], history).into_response())
+}
+
+async fn list_emoji(State(site): State<Site>) -> Response {
+    ([(CACHE_CONTROL, "no-cache")], Json(site.chat().emoji().list())).into_response()
+}
+
+async fn emoji(State(site): State<Site>, Path(file): Path<String>, headers: HeaderMap) -> Response {
+    site.chat().emoji().respond(&file, &headers)
+}
+
+/// What becomes of a client that wants a socket.
+enum Entrance {
+    Seat(Box<Seat>),
+    /// It is let in to be told this, and sent away.
+    Told(&'static str),
+    /// It is let in and sent away without a word.
+    Silence,
+    Answer(Response),
+}
+
+/// `GET /ws?accessToken=…&since=…`. Any origin may: the token says who it is.
+async fn open(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Query(credentials): Query<Credentials>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let chat = site.chat().clone();
+    if !chat.rules().enable {
+        return CHAT_DISABLED.into_response();
+    }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let Ok(place) = chat.0.places.clone().try_acquire_owned() else { return TOO_MANY.into_response() };
+    let address = site.client_address(peer.0, &headers);
+    let entrance = match enter(&chat, credentials, address).await {
+        Entrance::Answer(response) => return response,
+        entrance => entrance,
+    };
+    upgrade
+        .read_buffer_size(socket::READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(socket::MOST_BYTES)
+        .max_frame_size(socket::MOST_BYTES)
+        .on_upgrade(async move |socket| serve(chat, socket, entrance, place).await)
+}
+
+async fn serve(chat: Chat, mut socket: axum::extract::ws::WebSocket, entrance: Entrance, place: OwnedSemaphorePermit) {
+    match entrance {
+        Entrance::Seat(seat) => socket::talk(chat, socket, *seat).await,
+        Entrance::Told(text) => socket::turn_away(socket, text).await,
+        Entrance::Silence | Entrance::Answer(_) => socket::leave(&mut socket).await,
+    }
+    drop(place);
+}
+
+async fn enter(chat: &Chat, credentials: Credentials, address: std::net::IpAddr) -> Entrance {
+    let Credentials { access_token, since } = credentials;
+    let Some(token) = access_token.filter(|token| !token.is_empty()) else { return Entrance::Silence };
+    let since = since.and_then(|since| since.parse().ok());
+    let seat = match chat.admit(&token, address).await {
+        Ok(user) => chat.enter(user, address, since).await,
+        Err(error) => Err(error),
+    };
+    match seat {
+        Ok(seat) => Entrance::Seat(Box::new(seat)),
+        Err(ChatError::Unknown | ChatError::Refused(Refusal::NoSuchUser)) => Entrance::Told(NEEDS_REGISTRATION),
+        Err(ChatError::Refused(refusal)) => match refusal {
+            Refusal::Disabled => Entrance::Told(USER_DISABLED),
+            Refusal::NetworkBanned => Entrance::Answer(StatusCode::FORBIDDEN.into_response()),
+            Refusal::ChatOff => Entrance::Answer(CHAT_DISABLED.into_response()),
+            _full => Entrance::Answer(TOO_MANY.into_response()),
+        },
+        Err(error) => Entrance::Answer(error.into_response()),
+    }
+}
