@@ -21,7 +21,7 @@ use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::chat::users::User;
 use nixcast_core::chat::webhooks::WebhookEvent;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::ring::{Follower, Ring, join};
 use super::store::{ChatStore, TokenHash, Write};
@@ -30,6 +30,10 @@ use crate::web::view::BroadcastView;
 
 /// Between two tellings. What happens after a quiet while is told at once.
 const TELLING: Duration = Duration::from_millis(50);
+
+/// How long a telling waits for what is told to be written down. It takes less than a millisecond, unless the disk is
+/// busy; then people come first.
+const WRITTEN: Duration = Duration::from_millis(200);
 
 /// How often the room looks at the clock.
 const TICK: Duration = Duration::from_millis(250);
@@ -97,8 +101,9 @@ pub(super) struct Seat {
     pub(super) first: Vec<Utf8Bytes>,
     /// What everybody is told.
     pub(super) all: Follower,
-    /// What this socket alone is told. Whatever everybody was told before is in `all` already.
-    pub(super) aside: mpsc::Receiver<Aside>,
+    /// What this socket alone is told. Whatever everybody was told before is in `all` already. In boxes, because each
+    /// queue has the memory for 32 from its beginning.
+    pub(super) aside: mpsc::Receiver<Box<Aside>>,
 }
 
 #[derive(Debug)]
@@ -135,11 +140,13 @@ pub(super) struct Host {
     room: Room,
     store: ChatStore,
     ring: Ring,
-    sockets: HashMap<ConnectionId, mpsc::Sender<Aside>>,
+    sockets: HashMap<ConnectionId, mpsc::Sender<Box<Aside>>>,
     newcomers: Vec<Newcomer>,
     /// To be said after the next telling, in order.
     aside: Vec<(ConnectionId, Aside)>,
     gone: Gone,
+    /// Whether something was handed to the store since the last telling.
+    has_written: bool,
     next_connection: u64,
     told: Instant,
     /// The greatest id given, as far as it was seen here.
@@ -166,6 +173,7 @@ impl Host {
             newcomers: Vec::new(),
             aside: Vec::new(),
             gone: Gone::default(),
+            has_written: false,
             next_connection: 1,
             told: Instant::now(),
             last_id: None,
@@ -188,7 +196,7 @@ impl Host {
         let mut is_followed = true;
         self.follow_stream(broadcast.borrow_and_update().is_some());
         loop {
-            // All arms may be dropped: they only wait, and what came stays where it is.
+            // All arms may be dropped: they only wait, and what came stays where it is. What follows one is not dropped.
             tokio::select! {
                 count = orders.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
@@ -196,7 +204,7 @@ impl Host {
                     }
                     batch.drain(..).for_each(|order| self.take(order));
                 }
-                () = sleep_until(self.told + TELLING), if self.has_news() => self.tell(),
+                () = sleep_until(self.told + TELLING), if self.has_news() => self.tell().await,
                 _tick = ticks.tick() => self.tick(),
                 changed = broadcast.changed(), if is_followed => {
                     is_followed = changed.is_ok();
@@ -277,6 +285,7 @@ impl Host {
             }
             Effect::Store(record) => {
                 self.history = None;
+                self.has_written = true;
                 self.store.write(Write::Record(record));
             }
             Effect::Audit(entry) => self.store.write(Write::Audit(entry)),
@@ -291,8 +300,13 @@ impl Host {
         self.ring.has_news() || !self.aside.is_empty() || !self.newcomers.is_empty()
     }
 
-    /// Tells everybody, then each alone, and lets newcomers in.
-    fn tell(&mut self) {
+    /// Tells everybody, then each alone, and lets newcomers in. What was told to somebody is found again after a crash:
+    /// nobody takes an order meanwhile, so that nothing comes between.
+    async fn tell(&mut self) {
+        if std::mem::take(&mut self.has_written) {
+            // A store that is slow or has no answer says so itself.
+            let _is_written = timeout(WRITTEN, self.store.flush()).await;
+        }
         self.ring.turn();
         for (connection, aside) in std::mem::take(&mut self.aside) {
             self.say_aside(connection, aside);
@@ -314,7 +328,7 @@ impl Host {
         let Some(socket) = self.sockets.get(&connection) else { return };
         let is_last = matches!(aside, Aside::Close(..));
         // One that takes nothing is sent away: it finds its queue closed.
-        let is_taken = socket.try_send(aside).is_ok();
+        let is_taken = socket.try_send(Box::new(aside)).is_ok();
         if is_last || !is_taken {
             self.sockets.remove(&connection);
         }

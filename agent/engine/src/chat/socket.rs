@@ -14,7 +14,7 @@ use super::Chat;
 use super::host::{Aside, Seat};
 
 /// Bytes of the buffers of one socket: what clients say is short, and thousands of them say nothing.
-pub(super) const READ_BUFFER: usize = 1024;
+pub(super) const READ_BUFFER: usize = 512;
 
 /// Longest message that is read at all, bytes.
 pub(super) const MOST_BYTES: usize = 32 * 1024;
@@ -130,8 +130,8 @@ async fn converse(chat: &Chat, socket: &mut WebSocket, seat: Seat) -> Result<End
     }
 }
 
-async fn take_aside(socket: &mut WebSocket, said: Option<Aside>) -> Step {
-    match said {
+async fn take_aside(socket: &mut WebSocket, said: Option<Box<Aside>>) -> Step {
+    match said.map(|said| *said) {
         Some(Aside::Text(text)) => write(socket, Message::Text(text)).await.map(|()| None),
         Some(Aside::Close(reason, after)) => {
             sleep(after).await;
