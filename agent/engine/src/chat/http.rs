@@ -129,7 +129,7 @@ async fn history(
 }
 
 async fn list_emoji(State(site): State<Site>) -> Response {
-    ([(CACHE_CONTROL, "no-cache")], Json(site.chat().emoji().list())).into_response()
+    (ANYWHERE, [(CACHE_CONTROL, "no-cache")], Json(site.chat().emoji().list())).into_response()
 }
 
 async fn emoji(State(site): State<Site>, Path(file): Path<String>, headers: HeaderMap) -> Response {
