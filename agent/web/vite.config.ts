@@ -1,11 +1,12 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { brotli } from './build/brotli.ts';
+import { emoji } from './build/emoji.ts';
 
 // The engine renders the HTML itself, so there is no index.html: the manifest tells it which files to name.
 export default defineConfig({
   base: '/',
-  plugins: [svelte(), brotli()],
+  plugins: [svelte(), emoji(), brotli()],
   build: {
     target: ['es2022', 'chrome123', 'edge123', 'firefox120', 'safari17.5'],
     manifest: true,

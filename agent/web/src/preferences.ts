@@ -42,7 +42,10 @@ export function readPreferences(stored: string | null): Preferences {
   try {
     const value: unknown = JSON.parse(stored ?? '{}');
     if (typeof value !== 'object' || value === null) return { ...DEFAULTS };
-    const good = Object.entries(value).filter(([key, chosen]) => FITS[key as keyof Preferences]?.(chosen) === true);
+    const good = Object.entries(FITS).flatMap(([key, fits]) => {
+      const chosen: unknown = (value as Record<string, unknown>)[key];
+      return fits(chosen) ? [[key, chosen] as const] : [];
+    });
     return { ...DEFAULTS, ...Object.fromEntries(good) };
   } catch {
     return { ...DEFAULTS };

@@ -1,0 +1,242 @@
+// The line to the chat server. It registers where it has to, comes back when it is lost, asks for what it missed, and
+// sends again what may not have arrived: with the same mark, by which the server knows that it has it already.
+
+import { backoff } from '../backoff.ts';
+import type { Account } from './account.ts';
+import { type ChatEvent, type Command, readFrame } from './protocol.ts';
+
+/** Longest wait in milliseconds before the next attempt. */
+const LONGEST_WAIT = 15_000;
+
+/** Longest wait after having been turned away for good, as far as anybody knows: bans end, too. */
+const AFTER_BAN = 300_000;
+
+/** Milliseconds for which the server knows a mark again. Less than its five minutes: clocks and lines are slow. */
+const MARKS_LAST = 240_000;
+
+/** Milliseconds from opening a line to being told everything that was missed. */
+const PATIENCE = 20_000;
+
+/** The id before all others. */
+const BEGINNING = '0'.repeat(26);
+
+/** What the server says when a client is to come back at once and ask for what it missed. */
+const RESYNC = 4000;
+
+export type State = 'connecting' | 'open' | 'lost' | 'banned';
+
+/** A message that the server has not confirmed. */
+export interface Pending {
+  nonce: string;
+  body: string;
+  replyTo: string | null;
+  isQuestion: boolean;
+  /** Milliseconds since 1970. */
+  since: number;
+  /** Why it was not taken, as HTML; null while that is open. */
+  refusal: string | null;
+}
+
+export interface Listener {
+  events(events: ChatEvent[]): void;
+  state(state: State): void;
+  /** The messages on their way, another array after each change. */
+  pending(pending: Pending[]): void;
+  /** Some of what was said meanwhile is gone. */
+  missed(): void;
+}
+
+export interface Line {
+  send(text: string): void;
+  close(): void;
+}
+
+/** What the connection needs of the world; a test gives it another. */
+export interface World {
+  account(): Account | null;
+  /** A new account, under the old name if there was one. */
+  register(name: string | null): Promise<Account>;
+  open(address: string, on: { text(text: string): void; end(code: number): void }): Line;
+  now(): number;
+  random(): number;
+  wait(milliseconds: number, then: () => void): () => void;
+}
+
+export class Connection {
+  #line: Line | null = null;
+  #stopWaiting: (() => void) | null = null;
+  #attempt = 0;
+  #generation = 0;
+  #self: string | null = null;
+  #stopDeadline: (() => void) | null = null;
+  #isResumed = false;
+  #isClosed = false;
+  #isBanned = false;
+  /** Whether the token turned out to be worth nothing. */
+  #isUnknown = false;
+  /** Newest message before which nothing is missing. */
+  #since = BEGINNING;
+  /** Newest message of those that came while what was missed was still being told. */
+  #newest = BEGINNING;
+  #pending: Pending[] = [];
+
+  constructor(
+    readonly world: World,
+    readonly listener: Listener,
+  ) {}
+
+  /** Connects, and comes back until it is closed. */
+  start(): void {
+    if (!this.#isClosed) void this.#connect();
+  }
+
+  /** Tries at once what was to be tried later: the network is back, or somebody looks. */
+  hurry(): void {
+    if (this.#stopWaiting !== null && !this.#isBanned) this.start();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#generation += 1;
+    this.#stopWaiting?.();
+    this.#stopDeadline?.();
+    this.#line?.close();
+  }
+
+  /** Sends now or when the line is back; until then it is among the pending. */
+  say(body: string, replyTo: string | null, isQuestion: boolean): void {
+    const nonce = this.#mark();
+    const message = { nonce, body, replyTo, isQuestion, since: this.world.now(), refusal: null };
+    this.#setPending([...this.#pending, message]);
+    if (this.#isResumed) this.#send(asCommand(message));
+  }
+
+  /** Sends a refused message again, as a new one. */
+  again(nonce: string): void {
+    const message = this.#pending.find((one) => one.nonce === nonce);
+    if (message === undefined) return;
+    this.forget(nonce);
+    this.say(message.body, message.replyTo, message.isQuestion);
+  }
+
+  /** Gives up on a refused message. */
+  forget(nonce: string): void {
+    this.#setPending(this.#pending.filter((one) => one.nonce !== nonce));
+  }
+
+  /** Sends what makes no sense later. False: the line is down. */
+  tell(command: Exclude<Command, { type: 'CHAT' }>): boolean {
+    if (this.#isResumed) this.#send(command);
+    return this.#isResumed;
+  }
+
+  async #connect(): Promise<void> {
+    const generation = ++this.#generation;
+    this.#stopWaiting?.();
+    this.#stopWaiting = null;
+    this.#stopDeadline?.();
+    this.#line?.close();
+    this.#line = null;
+    this.#isResumed = false;
+    try {
+      const known = this.world.account();
+      const account = known === null || this.#isUnknown ? await this.world.register(known?.name ?? null) : known;
+      if (generation !== this.#generation) return;
+      this.#isUnknown = false;
+      const query = new URLSearchParams({ accessToken: account.token, since: this.#since });
+      this.#newest = this.#since;
+      this.#line = this.world.open(`/ws?${query}`, {
+        text: (text) => generation === this.#generation && this.#hear(text),
+        end: (code) => generation === this.#generation && this.#end(code),
+      });
+      this.#stopDeadline = this.world.wait(PATIENCE, () => this.#end(0));
+    } catch {
+      if (generation === this.#generation) this.#end(0);
+    }
+  }
+
+  #end(code: number): void {
+    // What the old line still says is of no interest.
+    this.#generation += 1;
+    this.#stopDeadline?.();
+    this.#line?.close();
+    this.#line = null;
+    this.#isResumed = false;
+    this.listener.state(this.#isBanned ? 'banned' : 'lost');
+    const wait = this.#isBanned ? AFTER_BAN : backoff(this.#attempt++, this.world.random(), LONGEST_WAIT);
+    // All who are told to come back are told in one moment.
+    const delay = code === RESYNC ? this.world.random() * 1000 : wait;
+    this.#stopWaiting = this.world.wait(delay, () => this.start());
+  }
+
+  #hear(text: string): void {
+    const events = readFrame(text);
+    for (const event of events) this.#note(event);
+    this.listener.events(events);
+  }
+
+  #note(event: ChatEvent): void {
+    switch (event.kind) {
+      case 'chat':
+        if (event.id > this.#newest) this.#newest = event.id;
+        // While the past is being told, what is new may come in between: then only the end of it counts.
+        if (this.#isResumed) this.#since = this.#newest;
+        if (event.nonce !== null && event.user.id === this.#self) this.forget(event.nonce);
+        return;
+      case 'self':
+        this.#self = event.user.id;
+        return;
+      case 'taken':
+        return this.forget(event.nonce);
+      case 'refused':
+        return this.#refuse(event.nonce, event.html);
+      case 'resumed':
+        return this.#resumed(event.isComplete);
+      case 'unregistered':
+        this.#isUnknown = true;
+        return;
+      case 'disabled':
+        this.#isBanned = true;
+        return this.listener.state('banned');
+      default:
+    }
+  }
+
+  #resumed(isComplete: boolean): void {
+    if (!isComplete && this.#since !== BEGINNING) this.listener.missed();
+    this.#since = this.#newest;
+    this.#isResumed = true;
+    this.#stopDeadline?.();
+    this.#isBanned = false;
+    this.#attempt = 0;
+    this.listener.state('open');
+    for (const message of this.#pending.filter(({ refusal }) => refusal === null)) {
+      // Older than the server remembers marks: sent again, it might be said twice.
+      if (this.world.now() - message.since > MARKS_LAST) this.#refuse(message.nonce, '<p>It is not certain that this was sent.</p>');
+      else this.#send(asCommand(message));
+    }
+  }
+
+  #refuse(nonce: string, refusal: string): void {
+    this.#setPending(this.#pending.map((one) => (one.nonce === nonce ? { ...one, refusal } : one)));
+  }
+
+  #setPending(pending: Pending[]): void {
+    if (pending.length === 0 && this.#pending.length === 0) return;
+    this.#pending = pending;
+    this.listener.pending(pending);
+  }
+
+  #send(command: Command): void {
+    this.#line?.send(JSON.stringify(command));
+  }
+
+  /** Sixteen characters that no other message of this user has. */
+  #mark(): string {
+    return Array.from({ length: 16 }, () => Math.floor(this.world.random() * 36).toString(36)).join('');
+  }
+}
+
+function asCommand({ nonce, body, replyTo, isQuestion }: Pending): Command {
+  return { type: 'CHAT', body, nonce, ...(replyTo !== null && { replyTo }), ...(isQuestion && { question: true }) };
+}
