@@ -51,11 +51,11 @@ function watch() {
 }
 
 /** A browser that plays sound unasked, as for somebody who watches here often; `isStranger` makes it ask first. */
-export async function launch({ isStranger = false } = {}) {
+export async function launch({ isStranger = false, flags = [] } = {}) {
   const policy = isStranger ? 'document-user-activation-required' : 'no-user-gesture-required';
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--mute-audio', `--autoplay-policy=${policy}`],
+    args: ['--no-sandbox', '--disable-gpu', '--mute-audio', `--autoplay-policy=${policy}`, ...flags],
   });
 }
 
@@ -65,8 +65,8 @@ export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: 'd
 export const PHONE = { ...devices['Pixel 7'], colorScheme: 'dark' };
 
 export class Viewer {
-  /** `prepare` runs in the page before its own scripts. */
-  static async open(browser, address, device = DESKTOP, prepare = null) {
+  /** `prepare` runs in the page before its own scripts; `serve` may put something before the server. */
+  static async open(browser, address, device = DESKTOP, prepare = null, serve = null) {
     const viewer = new Viewer();
     viewer.context = await browser.newContext(device);
     viewer.page = await viewer.context.newPage();
@@ -86,6 +86,7 @@ export class Viewer {
     });
     await viewer.page.addInitScript(watch);
     if (prepare !== null) await viewer.page.addInitScript(prepare);
+    await serve?.(viewer.page);
     await viewer.page.goto(address);
     return viewer;
   }

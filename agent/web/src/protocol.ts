@@ -34,6 +34,16 @@ export interface ExternalAction {
 /** When the player starts by itself: never, always (silent where the browser wants it so), only with sound. */
 export type Autoplay = 'off' | 'always' | 'soundOnly';
 
+/** What of the chat's rules a page has to know. */
+export interface ChatSettings {
+  /** Whether messages can be marked as questions. */
+  questions: boolean;
+  /** Least seconds between two messages of one viewer; 0: none. */
+  slowModeSeconds: number;
+  /** Longest message as typed. */
+  maxMessageBytes: number;
+}
+
 export interface Page {
   name: string;
   summary: string;
@@ -56,6 +66,8 @@ export interface Page {
   nsfw: boolean;
   searchIndexing: boolean;
   publicUrl: string | null;
+  /** Null where there is no chat, and missing where the server knows of none. */
+  chat?: ChatSettings | null;
 }
 
 /** One quality as published. */
@@ -142,7 +154,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** What each field of a page has to be. A missing one would otherwise show as an error in the middle of a redraw. */
-const PAGE: Record<keyof Page, (value: unknown) => boolean> = {
+const PAGE: Record<keyof Required<Page>, (value: unknown) => boolean> = {
   name: isString,
   summary: isString,
   tags: Array.isArray,
@@ -159,10 +171,20 @@ const PAGE: Record<keyof Page, (value: unknown) => boolean> = {
   nsfw: isBoolean,
   searchIndexing: isBoolean,
   publicUrl: isStringOrNull,
+  chat: (value) => value === undefined || value === null || isChat(value),
 };
 
 function isPage(value: unknown): value is Page {
   return isRecord(value) && Object.entries(PAGE).every(([key, isRight]) => isRight(value[key]));
+}
+
+function isChat(value: unknown): value is ChatSettings {
+  return (
+    isRecord(value) &&
+    isBoolean(value['questions']) &&
+    typeof value['slowModeSeconds'] === 'number' &&
+    typeof value['maxMessageBytes'] === 'number'
+  );
 }
 
 function isAction(value: unknown): value is ExternalAction {

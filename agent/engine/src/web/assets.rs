@@ -43,7 +43,7 @@ pub(crate) struct Entry {
     pub(crate) styles: Vec<String>,
     /// Modules the script imports at once.
     pub(crate) preloads: Vec<String>,
-    /// Modules fetched when something plays.
+    /// Modules fetched when something plays; not those of the chat, which is fetched without being waited for.
     pub(crate) player_preloads: Vec<String>,
     /// The built-in mark, shown where no logo is declared.
     pub(crate) mark: String,
@@ -124,13 +124,19 @@ fn read_manifest(json: &[u8]) -> Option<Entry> {
     let address = |file: &String| format!("/{file}");
     let files =
         |keys: &[String]| keys.iter().filter_map(|key| manifest.get(key)).map(|chunk| address(&chunk.file)).collect();
+    let player: Vec<String> = main.dynamic_imports.iter().filter(|key| is_player(key)).cloned().collect();
     Some(Entry {
         script: address(&main.file),
         styles: main.css.iter().map(address).collect(),
         preloads: files(&main.imports),
-        player_preloads: files(&main.dynamic_imports),
+        player_preloads: files(&player),
         mark: address(&manifest.get("src/mark.svg")?.file),
     })
+}
+
+/// Whether a module of the manifest is what plays.
+fn is_player(key: &str) -> bool {
+    key.contains("hls.js")
 }
 
 /// Only kinds the page is made of are served: the manifest and the `.br` twins are not addresses.
@@ -191,9 +197,11 @@ mod tests {
     fn the_manifest_names_what_the_shell_needs() {
         let manifest = br#"{
             "src/main.ts": { "file": "assets/main-1.js", "isEntry": true, "css": ["assets/main-1.css"],
-                             "imports": ["_shared.js"], "dynamicImports": ["hls.mjs"] },
+                             "imports": ["_shared.js"],
+                             "dynamicImports": ["node_modules/hls.js/hls.mjs", "src/chat/Chat.svelte"] },
+            "src/chat/Chat.svelte": { "file": "assets/Chat-1.js" },
             "_shared.js": { "file": "assets/shared-1.js" },
-            "hls.mjs": { "file": "assets/hls-1.js" },
+            "node_modules/hls.js/hls.mjs": { "file": "assets/hls-1.js" },
             "src/mark.svg": { "file": "assets/mark-1.svg" }
         }"#;
         let expected = Entry {

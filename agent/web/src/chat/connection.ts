@@ -47,7 +47,7 @@ export interface Listener {
 }
 
 export interface Line {
-  send(text: string): void;
+  send(text: string): unknown;
   close(): void;
 }
 
@@ -56,7 +56,7 @@ export interface World {
   account(): Account | null;
   /** A new account, under the old name if there was one. */
   register(name: string | null): Promise<Account>;
-  open(address: string, on: { text(text: string): void; end(code: number): void }): Line;
+  open(address: string, on: { text(text: string): unknown; end(code: number): unknown }): Line;
   now(): number;
   random(): number;
   wait(milliseconds: number, then: () => void): () => void;

@@ -1,0 +1,39 @@
+// What a moderator does to others. Hiding and banning are Owncast's endpoints; pausing somebody and removing all that
+// somebody wrote are ours, because Owncast has neither.
+
+export interface Deed {
+  path: string;
+  body: Record<string, unknown>;
+}
+
+export const hide = (ids: readonly string[]): Deed => visibility(ids, false);
+export const restore = (ids: readonly string[]): Deed => visibility(ids, true);
+export const ban = (user: string): Deed => ({ path: '/api/chat/users/setenabled', body: { userId: user, enabled: false } });
+export const pause = (user: string, seconds: number): Deed => ({ path: '/api/chat/users/timeout', body: { userId: user, seconds } });
+export const removeAll = (user: string): Deed => ({ path: '/api/chat/users/removeall', body: { userId: user } });
+export const answer = (question: string, isAnswered: boolean): Deed => ({
+  path: '/api/chat/questions/answer',
+  body: { id: question, answered: isAnswered },
+});
+
+function visibility(ids: readonly string[], visible: boolean): Deed {
+  return { path: '/api/chat/messagevisibility', body: { idArray: ids, visible } };
+}
+
+/** Does it, and says in words how that went. */
+export async function perform({ path, body }: Deed, token: string): Promise<{ isDone: boolean; words: string }> {
+  try {
+    const reply = await fetch(`${path}?${new URLSearchParams({ accessToken: token })}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const told = (await reply.json().catch(() => ({}))) as { success?: unknown; message?: unknown };
+    const isDone = reply.ok && told.success !== false;
+    const message = typeof told.message === 'string' && told.message !== '' ? told.message : null;
+    return { isDone, words: isDone ? 'Done.' : (message ?? `The server refused (${reply.status}).`) };
+  } catch {
+    return { isDone: false, words: 'The server could not be reached.' };
+  }
+}

@@ -1,0 +1,116 @@
+// The state of the chat as the components draw it.
+
+import type { ChatSettings } from '../protocol.ts';
+import { Connection, type Pending, type State } from './connection.ts';
+import { Batch, type Line, Messages } from './messages.ts';
+import { type Deed, perform } from './moderation.ts';
+import type { ChatEvent, ChatMessage, User } from './protocol.ts';
+import { browser, wallet } from './world.ts';
+
+export class Room {
+  lines = $state.raw<readonly Line[]>([]);
+  questions = $state.raw<readonly ChatMessage[]>([]);
+  pending = $state.raw<readonly Pending[]>([]);
+  /** Who the viewer is here, once the server has said so. */
+  self = $state.raw<User | null>(null);
+  state = $state<State>('connecting');
+  /** Some of what was said is not there. */
+  hasGap = $state(false);
+  /** When slow mode lets the viewer speak again, in milliseconds since 1970. */
+  mayAt = $state(0);
+  /** How many lines have come. */
+  arrived = $state(0);
+  /** How the last thing went that a moderator did. */
+  told = $state('');
+  /** Ids of the questions that the viewer voted for. */
+  votes = $state.raw<ReadonlySet<string>>(new Set());
+  settings = $state.raw() as ChatSettings;
+
+  readonly #messages = new Messages();
+  readonly #batch = new Batch<ChatEvent>((events) => this.#take(events));
+  readonly #connection: Connection;
+  readonly #cleanup = new AbortController();
+
+  constructor(settings: ChatSettings) {
+    this.settings = settings;
+    this.#connection = new Connection(browser, {
+      events: (events) => this.#batch.add(events),
+      state: (state) => (this.state = state),
+      pending: (pending) => (this.pending = pending),
+      missed: () => (this.hasGap = true),
+    });
+    this.#connection.start();
+    const { signal } = this.#cleanup;
+    window.addEventListener('online', () => this.#connection.hurry(), { signal });
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#connection.hurry(), { signal });
+  }
+
+  get isModerator(): boolean {
+    return this.self?.isModerator === true;
+  }
+
+  find(id: string): ChatMessage | null {
+    return this.#messages.find(id);
+  }
+
+  say(body: string, replyTo: string | null, isQuestion: boolean): void {
+    this.#connection.say(body, replyTo, isQuestion);
+  }
+
+  again(nonce: string): void {
+    this.#connection.again(nonce);
+  }
+
+  forget(nonce: string): void {
+    this.#connection.forget(nonce);
+  }
+
+  /** Takes another name and colour; false where the line is down. */
+  present(name: string, colour: number): boolean {
+    const { self } = this;
+    const isNamed = name === self?.name || this.#connection.tell({ type: 'NAME_CHANGE', newName: name });
+    return isNamed && (colour === self?.colour || this.#connection.tell({ type: 'COLOR_CHANGE', newColor: colour }));
+  }
+
+  /** Votes for a question, or takes the vote back. */
+  vote(id: string): void {
+    const votes = new Set(this.votes);
+    const isTaken = votes.delete(id);
+    if (!isTaken) votes.add(id);
+    if (this.#connection.tell({ type: 'UPVOTE', id, ...(isTaken && { withdraw: true }) })) this.votes = votes;
+  }
+
+  async moderate(deed: Deed): Promise<void> {
+    const token = wallet.read()?.token;
+    if (token !== undefined) this.told = (await perform(deed, token)).words;
+  }
+
+  close(): void {
+    this.#cleanup.abort();
+    this.#connection.close();
+  }
+
+  #take(events: ChatEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'self') this.#meet(event.user);
+      if (event.kind === 'chat') this.#pace(event);
+    }
+    const isMeeting = events.some(({ kind }) => kind === 'self');
+    if (!this.#messages.take(events) && !isMeeting) return;
+    this.arrived += events.filter(({ kind }) => kind === 'chat' || kind === 'announcement').length;
+    this.lines = this.#messages.lines(this.isModerator);
+    this.questions = this.#messages.questions(this.isModerator);
+  }
+
+  #meet(user: User): void {
+    this.self = user;
+    const account = wallet.read();
+    if (account !== null && account.name !== user.name) wallet.keep({ ...account, name: user.name });
+  }
+
+  /** After a message of the viewer's own, slow mode lets some time pass. The server's clock may be ahead. */
+  #pace({ user, at }: ChatMessage): void {
+    if (user.id !== this.self?.id || user.isModerator || this.settings.slowModeSeconds === 0) return;
+    this.mayAt = Math.max(this.mayAt, Math.min(Date.now(), at) + this.settings.slowModeSeconds * 1000);
+  }
+}
