@@ -148,6 +148,11 @@ impl Chat {
         Arc::clone(&self.0.rules.borrow())
     }
 
+    /// The rules in force, now and from now on.
+    pub(crate) fn follow_rules(&self) -> watch::Receiver<Arc<ChatRules>> {
+        self.0.rules.clone()
+    }
+
     pub(crate) fn emoji(&self) -> Arc<EmojiSet> {
         Arc::clone(&self.0.emoji.borrow())
     }

@@ -109,7 +109,7 @@ impl Site {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
         let series = Series::follow(audience.clone());
-        let look = look::follow(declared.clone());
+        let look = look::follow(declared.clone(), chat.follow_rules());
         let last_began = last::began(channel.view.clone());
         Self {
             declared,

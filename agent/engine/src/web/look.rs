@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
+use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::Page;
 use tokio::sync::watch;
 
-use super::view::PageView;
+use super::view::{ChatView, PageView};
 use crate::declared::{Declared, Watch};
 use crate::tasks::{self, chain};
 
@@ -20,8 +21,8 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    fn of(declared: Page) -> Self {
-        let view = PageView::from(&declared);
+    fn of(declared: Page, chat: Option<ChatView>) -> Self {
+        let view = PageView::of(&declared, chat);
         let message = serde_json::json!({ "kind": "page", "page": view }).to_string().into();
         Self { declared, view, message }
     }
@@ -35,18 +36,28 @@ impl Look {
 /// The page of the newest settings; before the agent has spoken, an empty one.
 ///
 /// Made aside: a long text takes its milliseconds, an absurd one its seconds, and until then the page stays as it was.
-pub(crate) fn follow(mut declared: Watch) -> watch::Receiver<Arc<Look>> {
+pub(crate) fn follow(mut declared: Watch, mut rules: watch::Receiver<Arc<ChatRules>>) -> watch::Receiver<Arc<Look>> {
     let (look, looks) = watch::channel(Arc::new(Look::default()));
     tasks::spawn("page", async move {
         loop {
             let page = declared.borrow_and_update().page.clone();
-            if let Some(page) = page.filter(|page| *page != look.borrow().declared) {
-                match tokio::task::spawn_blocking(|| Look::of(page)).await {
+            let chat = ChatView::of(&rules.borrow_and_update());
+            let is_news = |page: &Page| {
+                let shown = look.borrow();
+                *page != shown.declared || chat != shown.view.chat
+            };
+            if let Some(page) = page.filter(is_news) {
+                match tokio::task::spawn_blocking(|| Look::of(page, chat)).await {
                     Ok(made) => drop(look.send_replace(Arc::new(made))),
                     Err(error) => tracing::error!(error = chain(&error), "the page stays as it was"),
                 }
             }
-            if declared.changed().await.is_err() {
+            // Both only wait; what changed is read above.
+            let changed = tokio::select! {
+                changed = declared.changed() => changed,
+                changed = rules.changed() => changed,
+            };
+            if changed.is_err() {
                 return;
             }
         }
@@ -68,7 +79,8 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_made_once_for_each_change_of_it() {
         let (settings, watched) = watch::channel(declared("a", 1));
-        let mut looks = follow(watched);
+        let (rules, ruled) = watch::channel(Arc::new(ChatRules::default()));
+        let mut looks = follow(watched, ruled);
         looks.changed().await.unwrap();
         assert_eq!(looks.borrow_and_update().view.name, "a");
         settings.send_replace(declared("a", 2));
@@ -80,6 +92,10 @@ mod tests {
         assert_eq!((look.view.name.as_str(), look.view.content_html.as_str()), ("b", "<h2>x</h2>"));
         let message: serde_json::Value = serde_json::from_str(&look.message).unwrap();
         assert_eq!(message, serde_json::json!({ "kind": "page", "page": look.view }));
+        rules.send_replace(Arc::new(ChatRules { enable: false, ..ChatRules::default() }));
+        looks.changed().await.unwrap();
+        let quiet = Arc::clone(&looks.borrow_and_update());
+        assert_eq!((quiet.view.name.as_str(), &quiet.view.chat), ("b", &None));
         drop(settings);
         assert!(looks.changed().await.is_err(), "nothing was made of settings that leave the page alone");
     }

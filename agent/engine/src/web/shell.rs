@@ -80,11 +80,12 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
             (head(view, entry, logo, !page.search_indexing))
             body {
                 div id="app" {
-                    main class="page" {
+                    main class="page" data-chat=(page.chat.is_some()) {
                         @match broadcast {
                             Some(broadcast) => (stage(broadcast, page, logo)),
                             None => (offline(page, logo, last_live.map(|last_live| now_s - last_live))),
                         }
+                        @if page.chat.is_some() { (chat()) }
                         (about(view, logo))
                         @if !page.content_html.is_empty() {
                             section class="content" aria-label="About this stream" {
@@ -227,6 +228,15 @@ fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The room that the chat takes, so that nothing moves when it comes.
+fn chat() -> Markup {
+    html! {
+        aside class="chat" aria-label="Chat" {
+            noscript { p class="chat-nojs" { "The chat needs JavaScript." } }
         }
     }
 }
@@ -397,7 +407,7 @@ mod tests {
             page_content: "[x](javascript:alert(1))".to_owned(),
             ..Page::default()
         };
-        let html = shell(&view(&PageView::from(&declared), None), 0).into_string();
+        let html = shell(&view(&PageView::of(&declared, None), None), 0).into_string();
         assert!(!html.to_lowercase().contains("javascript:"), "{html}");
     }
 
@@ -486,6 +496,16 @@ mod tests {
             html.contains("<div class=\"offline-message prose\" dir=\"auto\"><p>Back at <em>nine</em></p></div>"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn room_is_left_for_a_chat_where_there_is_one() {
+        let rules = nixcast_core::chat::rules::ChatRules::default();
+        let page = PageView { chat: crate::web::view::ChatView::of(&rules), ..page("n") };
+        let html = shell(&view(&page, None), 0).into_string();
+        assert!(html.contains("data-chat=\"true\"") && html.contains("<aside class=\"chat\""), "{html}");
+        let quiet = shell(&view(&PageView { chat: None, ..page }, None), 0).into_string();
+        assert!(quiet.contains("data-chat=\"false\"") && !quiet.contains("<aside"), "{quiet}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Pure functions of the settings; the types mirror `agent/web/src/protocol.ts`.
 
+use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{Page, Reconnecting};
 use nixcast_schema::{Autoplay, ExternalAction, SocialHandle, Theme};
 use serde::Serialize;
@@ -50,6 +51,30 @@ pub(crate) struct PageView {
     pub(crate) search_indexing: bool,
     /// Without a slash at its end.
     pub(crate) public_url: Option<String>,
+    /// None where there is no chat.
+    pub(crate) chat: Option<ChatView>,
+}
+
+/// What of the chat's rules a page has to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChatView {
+    /// Whether messages can be marked as questions.
+    pub(crate) questions: bool,
+    /// Least time between two messages of one viewer; 0: none.
+    pub(crate) slow_mode_seconds: u32,
+    /// Longest message as typed.
+    pub(crate) max_message_bytes: u32,
+}
+
+impl ChatView {
+    pub(crate) fn of(rules: &ChatRules) -> Option<Self> {
+        rules.enable.then_some(Self {
+            questions: rules.questions,
+            slow_mode_seconds: rules.slow_mode_seconds,
+            max_message_bytes: rules.max_message_bytes,
+        })
+    }
 }
 
 /// A button that leads elsewhere.
@@ -67,8 +92,8 @@ pub(crate) struct ActionView {
     pub(crate) frame: Option<String>,
 }
 
-impl From<&Page> for PageView {
-    fn from(page: &Page) -> Self {
+impl PageView {
+    pub(crate) fn of(page: &Page, chat: Option<ChatView>) -> Self {
         let Page {
             name,
             summary,
@@ -104,6 +129,7 @@ impl From<&Page> for PageView {
             nsfw: *nsfw,
             search_indexing: *search_indexing,
             public_url: public_url.clone().filter(|url| is_web_url(url)),
+            chat,
         }
     }
 }
@@ -208,7 +234,7 @@ mod tests {
             nsfw: true,
             public_url: own("https://live.example"),
         };
-        let view = PageView::from(&page);
+        let view = PageView::of(&page, ChatView::of(&ChatRules::default()));
         let frame = view.external_actions[0].frame.clone().unwrap();
         assert!(frame.starts_with("/action/1?v=") && frame.len() == "/action/1?v=".len() + 8, "{frame}");
         assert_eq!(
@@ -231,13 +257,16 @@ mod tests {
                 ],
                 "showViewerCount": true, "autoplay": "soundOnly", "nsfw": true, "searchIndexing": true,
                 "publicUrl": "https://live.example",
+                "chat": { "questions": true, "slowModeSeconds": 0, "maxMessageBytes": 2048 },
             })
         );
     }
 
     #[test]
     fn what_is_not_declared_is_not_there() {
-        let view = PageView::from(&Page::default());
+        let off = ChatRules { enable: false, ..ChatRules::default() };
+        let view = PageView::of(&Page::default(), ChatView::of(&off));
+        assert_eq!(view.chat, None);
         assert_eq!((view.offline_html.as_str(), view.content_html.as_str()), ("", ""));
         assert_eq!((view.custom_css, view.custom_javascript, view.logo), (None, None, None));
     }
