@@ -35,6 +35,8 @@ pub(super) struct Comparer {
     pending: BTreeMap<ObjectId, (Step, Instant)>,
     pub(super) observed: Option<Observed>,
     pub(super) objects: BTreeMap<ObjectId, ObjectState>,
+    /// The generation that `objects` is about, and the engine it was compared with.
+    judged: Option<RanWhole>,
     /// Why the engine could not be asked.
     pub(super) unreachable: Option<String>,
     pub(super) drift: DriftCounts,
@@ -54,6 +56,7 @@ impl Comparer {
             pending: BTreeMap::new(),
             observed: None,
             objects: BTreeMap::new(),
+            judged: None,
             unreachable: None,
             drift: DriftCounts::default(),
             passes: 0,
@@ -104,6 +107,13 @@ impl Comparer {
                 self.unreachable = Some(error.to_string());
             }
         }
+    }
+
+    /// Whether `objects` tells how this generation stands in the engine that was observed last, and not how another one
+    /// stood, or the same one in an engine that has gone since.
+    pub(super) fn has_judged(&self, generation: u64) -> bool {
+        let engine_pid = self.observed.as_ref().map(|observed| observed.engine_pid);
+        engine_pid.is_some_and(|engine_pid| self.judged == Some(RanWhole { generation, engine_pid }))
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -183,6 +193,7 @@ impl Comparer {
         }
         let left = plan(desired, &observed);
         self.judge_objects(desired, &observed, &left, &outcomes);
+        self.judged = Some(RanWhole { generation: entry.generation, engine_pid: observed.engine_pid });
         let still_differing = left.steps.iter().map(|step| step.object.clone()).collect();
         self.tracker.settle(&still_differing, heals);
         self.observed = Some(observed);

@@ -113,6 +113,9 @@ fn set_converged(acceptance: &Acceptance, comparer: &mut Comparer, now: &str) {
     let (is_true, reason, message) = match (&comparer.unreachable, acceptance.accepted(), left) {
         (_, None, _) => (false, NOTHING_ACCEPTED, "no settings were accepted yet".to_owned()),
         (Some(why), Some(_), _) => (false, ENGINE_UNREACHABLE, why.clone()),
+        (None, Some((entry, _)), _) if !comparer.has_judged(entry.generation) => {
+            (false, "Applying", "not compared with the engine yet".to_owned())
+        }
         (None, Some(_), Some((reason, message))) => (false, reason, message),
         (None, Some(_), None) => (true, "EngineRunsSettings", String::new()),
     };

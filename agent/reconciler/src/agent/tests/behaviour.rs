@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
 use super::world::World;
+use crate::client::AgentClient;
 use crate::protocol::{AgentRequest, AgentResponse};
 use crate::report::{ApplyVerdict, ConditionKind, ObjectState, RefusalReason};
 
@@ -88,6 +89,40 @@ async fn a_restarted_engine_is_told_everything_and_nothing_drifted() {
     let status = world.converged().await;
     assert_eq!(status.drift.found, 0);
     assert!(engine.observed().stream_keys.contains_key("main"));
+}
+
+/// Whoever asks while the agent starts, or while the engine does, is not told what another comparison found.
+#[tokio::test]
+async fn nothing_is_called_converged_before_the_engine_was_told() {
+    let mut world = World::new();
+    let mut engine = world.engine(1);
+    let socket = world.path("agent.sock");
+    for pid in 1..=30 {
+        let first_converged = async {
+            let mut client = loop {
+                match AgentClient::connect(&socket).await {
+                    Ok(client) => break client,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            loop {
+                let answer = client.ask(&AgentRequest::Status, Duration::from_secs(20)).await.unwrap();
+                let AgentResponse::Status(status) = answer else { panic!("no status") };
+                if status.is(ConditionKind::Converged) && status.engine.is_some_and(|engine| engine.pid == pid) {
+                    return engine.observed();
+                }
+            }
+        };
+        if pid == 1 {
+            let ((), observed) = tokio::join!(world.start_agent(), first_converged);
+            assert_eq!(observed.generation, 1, "called converged at the start");
+        } else {
+            assert_eq!(first_converged.await.generation, 1, "called converged after another engine started");
+        }
+        engine.stop().await;
+        engine = world.engine(pid + 1);
+    }
+    world.stop_agent().await;
 }
 
 #[tokio::test]
