@@ -7,11 +7,19 @@ import './styles/prose.css';
 import './styles/actions.css';
 import './styles/sheet.css';
 import './styles/embed.css';
-import { mount } from 'svelte';
+import { type Component, mount } from 'svelte';
 import { App } from './app.svelte.ts';
 import Embed from './Embed.svelte';
 import type { Snapshot } from './protocol.ts';
 import View from './View.svelte';
+
+/** The pages that a viewer of the stream never fetches; the names are those of shell/chat.rs. */
+const PAGES = new Map<string, () => Promise<{ default: Component<{ app: App }> }>>([
+  ['chat-readonly', () => import('./chat/Alone.svelte')],
+  ['chat-readwrite', () => import('./chat/Alone.svelte')],
+  ['moderate', () => import('./moderate/Moderate.svelte')],
+  ['stage', () => import('./stage/Stage.svelte')],
+]);
 
 const target = document.getElementById('app');
 const state = document.getElementById('nixcast-state');
@@ -20,6 +28,9 @@ if (target !== null && state !== null) {
   const app = new App(JSON.parse(state.textContent) as Snapshot);
   // Both happen before the next paint, so the viewer sees no gap between the two.
   target.replaceChildren();
-  mount(document.documentElement.dataset['embed'] === 'video' ? Embed : View, { target, props: { app } });
+  const view = document.documentElement.dataset['view'];
+  const page = PAGES.get(view ?? '');
+  if (page === undefined) mount(view === 'video' ? Embed : View, { target, props: { app } });
+  else void page().then(({ default: Page }) => mount(Page, { target, props: { app } }));
   app.connect();
 }

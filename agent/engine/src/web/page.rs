@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
+use super::shell::{ChatPage, ChatWish};
 use super::{Site, action, assets, custom, owncast, shell};
 use crate::broadcast::unix_seconds;
 
@@ -16,14 +17,23 @@ const CSS: &str = "text/css; charset=utf-8";
 pub(super) const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// The cookie of a browser whose viewer hid the chat; as in `wish.ts`.
+const CHAT_HIDDEN: &str = "nixcast-chat=hidden";
+
 /// What search engines may fetch: the page, not the data behind it.
-const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n";
+const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n\
+                      Disallow: /moderate\nDisallow: /stage\n";
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 pub(super) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(index))
         .route("/embed/video", get(embed))
+        .route("/embed/chat", get(|| async { Redirect::temporary("/embed/chat/readonly") }))
+        .route("/embed/chat/readonly", get(|site| chat_page(site, ChatPage::ReadOnly, shell::EMBED_HEADERS)))
+        .route("/embed/chat/readwrite", get(|site| chat_page(site, ChatPage::ReadWrite, shell::EMBED_HEADERS)))
+        .route("/moderate", get(|site| chat_page(site, ChatPage::Moderate, shell::SECURITY_HEADERS)))
+        .route("/stage", get(|site| chat_page(site, ChatPage::Stage, shell::SECURITY_HEADERS)))
         .route("/theme.css", get(theme))
         .route("/custom.css", get(custom_css))
         .route("/custom.js", get(custom_javascript))
@@ -40,7 +50,26 @@ async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
         return Redirect::temporary(owncast::PLAYLIST).into_response();
     }
     let look = site.look();
-    page(shell::shell(&site.snapshot(&look), unix_seconds()), shell::SECURITY_HEADERS)
+    let mut response =
+        page(shell::shell(&site.snapshot(&look), unix_seconds(), chat_wish(&headers)), shell::SECURITY_HEADERS);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("cookie"));
+    response
+}
+
+/// What this browser was told to remember, so that a hidden chat does not show up for a moment.
+fn chat_wish(headers: &HeaderMap) -> ChatWish {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    let is_hidden = cookies.flat_map(|cookies| cookies.split(';')).any(|cookie| cookie.trim() == CHAT_HIDDEN);
+    if is_hidden { ChatWish::Hidden } else { ChatWish::Shown }
+}
+
+async fn chat_page(
+    State(site): State<Site>,
+    which: ChatPage,
+    policy: &'static [(&'static str, &'static str)],
+) -> Response {
+    let look = site.look();
+    page(shell::chat_page(&site.snapshot(&look), which), policy)
 }
 
 async fn embed(State(site): State<Site>) -> Response {
@@ -120,4 +149,29 @@ async fn asset(uri: Uri, headers: HeaderMap) -> Response {
 fn no_cache(content_type: &'static str, body: impl IntoResponse) -> Response {
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
     (headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_chat_is_hidden_for_those_alone_who_hid_it() {
+        for (cookies, expected) in [
+            (&["nixcast-chat=hidden"][..], ChatWish::Hidden),
+            (&["a=b; nixcast-chat=hidden ;c=d"], ChatWish::Hidden),
+            (&["a=b", "nixcast-chat=hidden"], ChatWish::Hidden),
+            (&["nixcast-chat=shown"], ChatWish::Shown),
+            (&["other-nixcast-chat=hidden"], ChatWish::Shown),
+            (&[], ChatWish::Shown),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in cookies {
+                headers.append(header::COOKIE, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(chat_wish(&headers), expected, "{cookies:?}");
+        }
+    }
 }

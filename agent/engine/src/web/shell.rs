@@ -6,11 +6,13 @@
 
 mod actions;
 mod ago;
+mod chat;
 mod theme;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use actions::actions_css;
+pub(crate) use chat::{ChatPage, chat_page};
 pub(crate) use theme::{Colours, is_colour, theme_css};
 
 use nixcast_schema::Autoplay;
@@ -38,7 +40,7 @@ pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// Headers of the player alone, which other sites may show in a frame.
+/// Headers of the player alone and of the chat alone, which other sites may show in a frame.
 pub(crate) const EMBED_HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
@@ -67,11 +69,19 @@ const EYE: &str = "M12 5c5 0 8.6 4 10 6.4a1.2 1.2 0 0 1 0 1.2C20.6 15 17 19 12 1
 const SHARE: &str = "M17 2.5a3.5 3.5 0 1 1-2.4 6.05L9.4 11.3a3.5 3.5 0 0 1 0 1.4l5.2 2.75a3.5 3.5 0 1 1-.95 1.76l-5.2-2.75a\
     3.5 3.5 0 1 1 0-4.92l5.2-2.75A3.5 3.5 0 0 1 17 2.5z";
 
+/// Whether the viewer wants to see the chat beside the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChatWish {
+    Shown,
+    Hidden,
+}
+
 /// `GET /`, at `now_s` seconds since 1970.
 #[must_use]
-pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
+pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64, wish: ChatWish) -> Markup {
     let entry = entry();
     let Snapshot { page, broadcast, last_live, .. } = view;
+    let has_chat = page.chat.is_some() && wish == ChatWish::Shown;
     let state = if broadcast.is_some() { "loading" } else { "offline" };
     let logo = page.logo.as_deref().unwrap_or(&entry.mark);
     html! {
@@ -80,13 +90,13 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64) -> Markup {
             (head(view, entry, logo, !page.search_indexing))
             body {
                 div id="app" {
-                    main class="page" data-chat=(page.chat.is_some()) {
+                    main class="page" data-chat=(has_chat) {
                         @match broadcast {
                             Some(broadcast) => (stage(broadcast, page, logo)),
                             None => (offline(page, logo, last_live.map(|last_live| now_s - last_live))),
                         }
-                        @if page.chat.is_some() { (chat()) }
-                        (about(view, logo))
+                        @if has_chat { (chat::room()) }
+                        (about(view, logo, wish))
                         @if !page.content_html.is_empty() {
                             section class="content" aria-label="About this stream" {
                                 div class="prose" dir="auto" { (PreEscaped(&page.content_html)) }
@@ -110,7 +120,7 @@ pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
     let logo = page.logo.as_deref().unwrap_or(&entry.mark);
     html! {
         (DOCTYPE)
-        html lang="en" data-embed="video" data-state=(state) data-socket="closed" {
+        html lang="en" data-view="video" data-state=(state) data-socket="closed" {
             (head(view, entry, logo, true))
             body {
                 div id="app" {
@@ -127,7 +137,8 @@ pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
     }
 }
 
-fn head(Snapshot { page, broadcast, .. }: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Markup {
+fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Markup {
+    let Snapshot { page, broadcast, .. } = view;
     let description = if page.summary.is_empty() { &page.name } else { &page.summary };
     let background = Colours::of(&page.theme).background();
     html! {
@@ -232,17 +243,8 @@ fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
     }
 }
 
-/// The room that the chat takes, so that nothing moves when it comes.
-fn chat() -> Markup {
-    html! {
-        aside class="chat" aria-label="Chat" {
-            noscript { p class="chat-nojs" { "The chat needs JavaScript." } }
-        }
-    }
-}
-
 /// Who this is; as `About.svelte`.
-fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str) -> Markup {
+fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str, wish: ChatWish) -> Markup {
     html! {
         header class="about" {
             img class="logo" src=(logo) alt="" width="72" height="72";
@@ -262,6 +264,7 @@ fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str) -
                         }
                     }
                     button class="share" type="button" aria-haspopup="dialog" { (icon(SHARE)) span { "Share" } }
+                    @if page.chat.is_some() && wish == ChatWish::Hidden { (chat::button()) }
                 }
                 (actions::actions(&page.external_actions))
                 @if !page.summary.is_empty() { p class="summary" dir="auto" { (page.summary) } }
@@ -370,6 +373,10 @@ mod tests {
         }
     }
 
+    fn shown(view: &Snapshot<'_>, now_s: i64) -> Markup {
+        shell(view, now_s, ChatWish::Shown)
+    }
+
     /// The text between `id="nixcast-state">` and the first end tag after it, as a browser would see it.
     fn state_of(html: &str) -> serde_json::Value {
         let from = html.find("id=\"nixcast-state\">").unwrap() + "id=\"nixcast-state\">".len();
@@ -380,8 +387,9 @@ mod tests {
     #[test]
     fn hostile_strings_stay_text_in_every_field() {
         for (live, render) in [
-            (None, shell as fn(&Snapshot<'_>, i64) -> Markup),
-            (Some(broadcast(HOSTILE)), shell),
+            (None, shown as fn(&Snapshot<'_>, i64) -> Markup),
+            (Some(broadcast(HOSTILE)), shown),
+            (None, |view, _now_s| chat_page(view, ChatPage::Moderate)),
             (None, embed),
             (Some(broadcast(HOSTILE)), embed),
         ] {
@@ -407,18 +415,18 @@ mod tests {
             page_content: "[x](javascript:alert(1))".to_owned(),
             ..Page::default()
         };
-        let html = shell(&view(&PageView::of(&declared, None), None), 0).into_string();
+        let html = shown(&view(&PageView::of(&declared, None), None), 0).into_string();
         assert!(!html.to_lowercase().contains("javascript:"), "{html}");
     }
 
     #[test]
     fn the_first_paint_tells_who_and_whether() {
         let page = page("Night Radio");
-        let off = shell(&view(&page, None), 0).into_string();
+        let off = shown(&view(&page, None), 0).into_string();
         assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1 dir=\"auto\">Night Radio</h1>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
-        let on = shell(&view(&page, Some(broadcast("a"))), 0).into_string();
+        let on = shown(&view(&page, Some(broadcast("a"))), 0).into_string();
         assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
         assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));
     }
@@ -441,7 +449,7 @@ mod tests {
         let page = page("Night Radio");
         for live in [None, Some(broadcast("a"))] {
             let html = embed(&view(&page, live), 0).into_string();
-            assert!(html.contains("data-embed=\"video\"") && html.contains("class=\"stage"), "{html}");
+            assert!(html.contains("data-view=\"video\"") && html.contains("class=\"stage"), "{html}");
             assert!(html.contains("noindex") && !html.contains("class=\"about\""), "{html}");
         }
         let policy = EMBED_HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
@@ -454,21 +462,21 @@ mod tests {
     #[test]
     fn other_sites_show_the_picture_of_a_running_broadcast() {
         let page = PageView { public_url: Some("https://live.example".to_owned()), ..page("n") };
-        let told = shell(&view(&page, Some(broadcast("x"))), 0).into_string();
+        let told = shown(&view(&page, Some(broadcast("x"))), 0).into_string();
         assert!(told.contains("<meta property=\"og:image\" content=\"https://live.example/thumbnail.jpg\">"), "{told}");
     }
 
     #[test]
     fn machines_are_told_what_the_page_is() {
         let mut page = page("n");
-        let quiet = shell(&view(&PageView { public_url: None, ..page.clone() }, None), 0).into_string();
+        let quiet = shown(&view(&PageView { public_url: None, ..page.clone() }, None), 0).into_string();
         for part in ["canonical", "og:url", "og:image", "twitter:image", "noindex", "rating"] {
             assert!(!quiet.contains(part), "{part} in {quiet}");
         }
         page.public_url = Some("https://live.example".to_owned());
         page.search_indexing = false;
         page.nsfw = true;
-        let told = shell(&view(&page, None), 0).into_string();
+        let told = shown(&view(&page, None), 0).into_string();
         for part in [
             "<link rel=\"canonical\" href=\"https://live.example/\">",
             "<meta property=\"og:url\" content=\"https://live.example/\">",
@@ -490,7 +498,7 @@ mod tests {
             offline_html: "<p>Back at <em>nine</em></p>".to_owned(),
             ..page("n")
         };
-        let html = shell(&view(&page, None), 0).into_string();
+        let html = shown(&view(&page, None), 0).into_string();
         assert!(html.contains("<div class=\"prose\" dir=\"auto\"><h2>Schedule</h2></div>"), "{html}");
         assert!(
             html.contains("<div class=\"offline-message prose\" dir=\"auto\"><p>Back at <em>nine</em></p></div>"),
@@ -499,19 +507,42 @@ mod tests {
     }
 
     #[test]
-    fn room_is_left_for_a_chat_where_there_is_one() {
+    fn room_is_left_for_a_chat_where_there_is_one_and_it_is_wanted() {
         let rules = nixcast_core::chat::rules::ChatRules::default();
         let page = PageView { chat: crate::web::view::ChatView::of(&rules), ..page("n") };
-        let html = shell(&view(&page, None), 0).into_string();
+        let html = shown(&view(&page, None), 0).into_string();
         assert!(html.contains("data-chat=\"true\"") && html.contains("<aside class=\"chat\""), "{html}");
-        let quiet = shell(&view(&PageView { chat: None, ..page }, None), 0).into_string();
-        assert!(quiet.contains("data-chat=\"false\"") && !quiet.contains("<aside"), "{quiet}");
+        assert!(!html.contains("show-chat"), "{html}");
+        let alone = shell(&view(&page, None), 0, ChatWish::Hidden).into_string();
+        assert!(alone.contains("data-chat=\"false\"") && !alone.contains("<aside"), "{alone}");
+        assert!(alone.contains("class=\"share show-chat\""), "{alone}");
+        for wish in [ChatWish::Shown, ChatWish::Hidden] {
+            let quiet = shell(&view(&PageView { chat: None, ..page.clone() }, None), 0, wish).into_string();
+            assert!(quiet.contains("data-chat=\"false\"") && !quiet.contains("<aside"), "{quiet}");
+            assert!(!quiet.contains("show-chat"), "{quiet}");
+        }
+    }
+
+    #[test]
+    fn pages_of_the_chat_alone_say_which_they_are_and_are_for_no_search_engine() {
+        let page = page("Night Radio");
+        for (which, name) in [
+            (ChatPage::ReadOnly, "chat-readonly"),
+            (ChatPage::ReadWrite, "chat-readwrite"),
+            (ChatPage::Moderate, "moderate"),
+            (ChatPage::Stage, "stage"),
+        ] {
+            let html = chat_page(&view(&page, Some(broadcast("a"))), which).into_string();
+            assert!(html.contains(&format!("data-view=\"{name}\"")) && html.contains("noindex"), "{html}");
+            assert!(html.contains("needs JavaScript") && !html.contains("class=\"stage"), "{html}");
+            assert!(!html.contains("rel=\"modulepreload\" href=\"/assets/hls"), "{html}");
+        }
     }
 
     #[test]
     fn an_offline_page_says_when_something_was_on() {
         let page = page("n");
-        let told = |last_live| shell(&Snapshot { last_live, ..view(&page, None) }, 100_000).into_string();
+        let told = |last_live| shown(&Snapshot { last_live, ..view(&page, None) }, 100_000).into_string();
         assert!(told(Some(89_000)).contains("Last live 3 hours ago"));
         assert!(!told(None).contains("Last live"));
     }
@@ -524,7 +555,7 @@ mod tests {
             assert!(audience(viewers).into_string().contains(expected), "{expected}");
         }
         let page = page("n");
-        let with = |viewers, live| shell(&Snapshot { viewers, ..view(&page, live) }, 0).into_string();
+        let with = |viewers, live| shown(&Snapshot { viewers, ..view(&page, live) }, 0).into_string();
         assert!(with(Some(3), Some(broadcast("a"))).contains("3 viewers"));
         assert!(!with(None, Some(broadcast("a"))).contains("class=\"viewers\""));
     }

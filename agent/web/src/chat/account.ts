@@ -25,6 +25,16 @@ export class Wallet {
     return this.#account;
   }
 
+  /** Nobody from now on. */
+  forget(): void {
+    this.#account = null;
+    try {
+      this.shelf().setItem(KEY, 'null');
+    } catch {
+      // It was never kept.
+    }
+  }
+
   /** Another name, or another account altogether. */
   keep(account: Account): void {
     this.#account = account;
@@ -49,15 +59,37 @@ export function readAccount(stored: string | null): Account | null {
 
 /** Asks the server for an account under `name`; null lets the server choose one. Throws what `fetch` throws. */
 export async function register(name: string | null): Promise<Account> {
-  const reply = await fetch('/api/chat/register', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(name === null ? {} : { displayName: name }),
-    signal: AbortSignal.timeout(10_000),
-  });
+  const reply = await post('/api/chat/register', name === null ? {} : { displayName: name });
   if (!reply.ok) throw new Error(`registration was answered with ${reply.status}`);
-  const { id, accessToken, displayName } = (await reply.json()) as Record<string, unknown>;
-  const account = readAccount(JSON.stringify({ id, token: accessToken, name: displayName }));
+  const account = readReply(await reply.json());
   if (account === null) throw new Error('registration was answered with something else');
   return account;
+}
+
+/** Shows the secret of a declared moderator. Gives the account, or says in words why there is none. */
+export async function signIn(name: string, secret: string): Promise<Account | string> {
+  try {
+    // Longer than the server lets somebody wait who guesses.
+    const reply = await post('/api/chat/moderators/login', { name, secret }, 40_000);
+    if (reply.ok) return readReply(await reply.json()) ?? 'The server answered with something else.';
+    if (reply.status === 401) return 'Name and secret do not fit together.';
+    if (reply.status === 429) return 'Too many attempts from here. Please wait a little.';
+    return `The server refused (${reply.status}).`;
+  } catch {
+    return 'The server could not be reached.';
+  }
+}
+
+function post(path: string, body: unknown, patience = 10_000): Promise<Response> {
+  return fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(patience),
+  });
+}
+
+function readReply(reply: unknown): Account | null {
+  const { id, accessToken, displayName } = (reply ?? {}) as Record<string, unknown>;
+  return readAccount(JSON.stringify({ id, token: accessToken, name: displayName }));
 }

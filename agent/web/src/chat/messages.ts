@@ -51,6 +51,11 @@ export class Messages {
       case 'note':
         this.#place(event);
         return true;
+      case 'asked':
+        // What was told on the line is newer than what was asked for.
+        if (this.#questions.has(event.question.id)) return false;
+        this.#keepQuestion(event.question);
+        return true;
       case 'visibility':
         event.ids.forEach((id) => this.#change(id, { isVisible: event.isVisible }));
         return true;

@@ -53,6 +53,8 @@ export type ChatEvent =
   | ChatMessage
   | Announcement
   | Note
+  /** A question that was asked some time ago. */
+  | { kind: 'asked'; question: ChatMessage }
   | { kind: 'self'; user: User }
   | { kind: 'visibility'; ids: string[]; isVisible: boolean }
   | { kind: 'question'; id: string; standing: Standing; isWithdrawn: boolean }
@@ -74,7 +76,7 @@ export const COLOURS = 8;
 /** Longest name, in characters. */
 export const LONGEST_NAME = 30;
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
 /** The events of one text frame, which are joined by line breaks. */
 export function readFrame(text: string): ChatEvent[] {
@@ -137,7 +139,12 @@ const READERS = new Map<string, Reader>(Object.entries<Reader>({
   FEDIVERSE_ENGAGEMENT_REPOST: (value) => announcement(value, null),
 }));
 
-function readMessage(value: Fields): ChatMessage | null {
+/** A question as a list of them has it. */
+export function readQuestion(value: unknown): ChatMessage | null {
+  return isFields(value) ? readMessage({ ...value, question: { votes: value['votes'], answered: value['answered'] } }) : null;
+}
+
+export function readMessage(value: Fields): ChatMessage | null {
   const [id, html, user] = [text(value['id']), text(value['body']), readUser(value['user'])];
   if (id === null || html === null || user === null) return null;
   return {
@@ -163,7 +170,7 @@ function note(value: Fields, say: (who: string) => string): Note | null {
   return id === null || who === null ? null : { kind: 'note', id, at: moment(value['timestamp']), text: say(who) };
 }
 
-function readUser(value: unknown): User | null {
+export function readUser(value: unknown): User | null {
   if (!isFields(value)) return null;
   const [id, shown] = [text(value['id']), text(value['displayName'])];
   if (id === null || shown === null) return null;
@@ -195,6 +202,6 @@ function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-function isFields(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

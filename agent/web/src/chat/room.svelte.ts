@@ -2,10 +2,14 @@
 
 import type { ChatSettings } from '../protocol.ts';
 import { Connection, type Pending, type State } from './connection.ts';
+import { readQuestions } from './history.ts';
 import { Batch, type Line, Messages } from './messages.ts';
 import { type Deed, perform } from './moderation.ts';
 import type { ChatEvent, ChatMessage, User } from './protocol.ts';
 import { browser, wallet } from './world.ts';
+
+/** What changes something that a list made earlier may show. */
+const CHANGES: ReadonlySet<ChatEvent['kind']> = new Set(['visibility', 'question', 'note', 'self']);
 
 export class Room {
   lines = $state.raw<readonly Line[]>([]);
@@ -20,6 +24,8 @@ export class Room {
   mayAt = $state(0);
   /** How many lines have come. */
   arrived = $state(0);
+  /** How often something happened to people or to what was said before. */
+  changes = $state(0);
   /** How the last thing went that a moderator did. */
   told = $state('');
   /** Ids of the questions that the viewer voted for. */
@@ -35,7 +41,7 @@ export class Room {
     this.settings = settings;
     this.#connection = new Connection(browser, {
       events: (events) => this.#batch.add(events),
-      state: (state) => (this.state = state),
+      state: (state) => this.#enter(state),
       pending: (pending) => (this.pending = pending),
       missed: () => (this.hasGap = true),
     });
@@ -80,9 +86,14 @@ export class Room {
     if (this.#connection.tell({ type: 'UPVOTE', id, ...(isTaken && { withdraw: true }) })) this.votes = votes;
   }
 
-  async moderate(deed: Deed): Promise<void> {
+  /** Whether it was done; what became of it is told. */
+  async moderate(deed: Deed): Promise<boolean> {
     const token = wallet.read()?.token;
-    if (token !== undefined) this.told = (await perform(deed, token)).words;
+    if (token === undefined) return false;
+    const { isDone, words } = await perform(deed, token);
+    this.told = words;
+    this.changes += 1;
+    return isDone;
   }
 
   close(): void {
@@ -90,11 +101,25 @@ export class Room {
     this.#connection.close();
   }
 
+  #enter(state: State): void {
+    const isBack = state === 'open' && this.state !== 'open';
+    this.state = state;
+    if (isBack && this.settings.questions) void this.#recall();
+  }
+
+  /** Of the past the line tells the newest messages alone; questions stay open for longer. */
+  async #recall(): Promise<void> {
+    const token = wallet.read()?.token;
+    const asked = token === undefined ? [] : await readQuestions(token);
+    this.#batch.add(asked.map((question) => ({ kind: 'asked', question })));
+  }
+
   #take(events: ChatEvent[]): void {
     for (const event of events) {
       if (event.kind === 'self') this.#meet(event.user);
       if (event.kind === 'chat') this.#pace(event);
     }
+    if (events.some(({ kind }) => CHANGES.has(kind))) this.changes += 1;
     const isMeeting = events.some(({ kind }) => kind === 'self');
     if (!this.#messages.take(events) && !isMeeting) return;
     this.arrived += events.filter(({ kind }) => kind === 'chat' || kind === 'announcement').length;
