@@ -6,7 +6,8 @@
 mod body;
 mod emoji;
 mod host;
-mod http;
+pub(crate) mod http;
+pub(crate) mod moderation;
 mod ring;
 mod socket;
 pub(crate) mod store;
@@ -77,6 +78,9 @@ pub(crate) enum ChatError {
     /// Nobody has that token.
     #[error("there is no such access token")]
     Unknown,
+    /// What was asked cannot be read; says which part of it.
+    #[error("{0}")]
+    Unread(String),
     #[error("the chat is busy")]
     Busy,
     #[error("the chat's store has no answer")]

@@ -19,7 +19,7 @@ pub struct NetworkBan {
     pub at_ms: i64,
     /// None: for good.
     pub until_ms: Option<i64>,
-    /// Who banned it, and why.
+    /// Why, as far as somebody said.
     pub note: String,
 }
 
@@ -54,8 +54,15 @@ fn parse(text: &str) -> Option<IpNet> {
     .map(|network| network.trunc())
 }
 
-fn spell(network: IpNet) -> String {
+pub(super) fn spell(network: IpNet) -> String {
     if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
+}
+
+/// What can be banned.
+pub(super) fn bannable(text: &str) -> Result<IpNet, BanError> {
+    let network = parse(text).ok_or(BanError::NoNetwork)?;
+    let least = if matches!(network, IpNet::V4(_)) { LEAST_PREFIX.0 } else { LEAST_PREFIX.1 };
+    if network.prefix_len() < least { Err(BanError::TooLarge) } else { Ok(network) }
 }
 
 impl Bans {
@@ -72,11 +79,7 @@ impl Bans {
         until_ms: Option<i64>,
         note: &str,
     ) -> Result<NetworkBan, BanError> {
-        let network = parse(network).ok_or(BanError::NoNetwork)?;
-        let least = if matches!(network, IpNet::V4(_)) { LEAST_PREFIX.0 } else { LEAST_PREFIX.1 };
-        if network.prefix_len() < least {
-            return Err(BanError::TooLarge);
-        }
+        let network = bannable(network)?;
         let note = note.chars().filter(|char| !char.is_control()).take(MAX_NOTE_CHARS).collect();
         let ban = NetworkBan { network: spell(network), at_ms, until_ms, note };
         match self.0.iter().position(|(known, _)| *known == network) {

@@ -109,10 +109,13 @@ pub enum Command {
         by: By,
         user: UserId,
     },
-    /// An address or a network; none: for good.
+    /// An address or a network. A moderator cannot ban their own.
     BanNetwork {
         by: By,
         network: String,
+        /// Whence the moderator asks; their sockets are known already.
+        from: Option<IpAddr>,
+        /// None: for good.
         seconds: Option<u32>,
         note: String,
     },

@@ -1,5 +1,7 @@
 //! Why something is not done.
 
+use std::net::IpAddr;
+
 use super::bans::BanError;
 use super::bounds::{MAX_CONNECTIONS_PER_USER, MAX_IDS, MAX_NONCE_CHARS};
 use super::names::NameError;
@@ -73,6 +75,10 @@ pub enum Refusal {
     NotDeclared { name: String },
     #[error("That network cannot be banned: {0}.")]
     Network(BanError),
+    #[error("{network} contains your own address, {address}: you would lock yourself out.")]
+    OwnNetwork { network: String, address: IpAddr },
+    #[error("Only moderators whom the operator has declared can appoint others.")]
+    MayNotAppoint,
     #[error("At most {MAX_IDS} messages can be changed at once.")]
     TooManyIds,
 }

@@ -175,7 +175,10 @@ impl Room {
             Command::TimeOut { by, user, seconds } => self.time_out(turn, &by, &user, seconds),
             Command::Ban { by, user } => self.ban(turn, &by, &user),
             Command::Unban { by, user } => self.unban(turn, &by, &user),
-            Command::BanNetwork { by, network, seconds, note } => self.ban_network(turn, &by, &network, seconds, &note),
+            Command::BanNetwork { by, network, from, seconds, note } => {
+                self.may_ban_network(&by, &network, from)?;
+                self.ban_network(turn, &by, &network, seconds, &note)
+            }
             Command::UnbanNetwork { by, network } => self.unban_network(turn, &by, &network),
             Command::RemoveAllOf { by, user } => self.remove_all_of(turn, &by, &user),
             Command::Promote { by, user } => self.promote(turn, &by, &user),
@@ -242,13 +245,22 @@ impl Room {
     /// A stored message as it is sent, with its author as known now.
     #[must_use]
     pub fn event_of(&self, message: &Message) -> Event {
+        self.event_by(message, None)
+    }
+
+    /// The same, with its author as `stored` for a room that has forgotten.
+    #[must_use]
+    pub fn event_by(&self, message: &Message, stored: Option<&User>) -> Event {
         let body = message.body.clone();
         let kind = match &message.content {
             Content::Action => EventKind::ChatAction { body },
             Content::System { author } => EventKind::System { body, user: SystemUser { display_name: author.clone() } },
             Content::Chat { user, nonce, reply_to, .. } => EventKind::Chat(ChatBody {
                 body,
-                user: self.view_of(user),
+                user: match (self.user(user), stored) {
+                    (None, Some(stored)) => self.view(stored),
+                    _ => self.view_of(user),
+                },
                 visible: message.hidden.is_none(),
                 hidden_at: message.hidden.map(|hidden| Stamp(hidden.at_ms)),
                 nonce: nonce.clone(),
@@ -285,7 +297,7 @@ impl Room {
         if user.is_some_and(|user| self.is_disabled(user)) {
             return Err(Refusal::Disabled);
         }
-        if self.bans.contain(address) && !user.is_some_and(|user| self.moderates(user)) {
+        if self.bans.contain(address) && !user.is_some_and(|user| self.is_declared(user)) {
             return Err(Refusal::NetworkBanned);
         }
         Ok(())
@@ -311,6 +323,12 @@ impl Room {
         }
     }
 
+    /// Whether somebody is a moderator on the operator's word.
+    #[must_use]
+    pub fn is_declared(&self, user: &User) -> bool {
+        matches!(user.role, Role::Declared { .. }) && self.moderates(user)
+    }
+
     /// Whether somebody is banned. A declared moderator is not: the operator's word counts.
     #[must_use]
     pub fn is_disabled(&self, user: &User) -> bool {
@@ -319,6 +337,12 @@ impl Room {
 
     pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(id, connection)| (*id, connection))
+    }
+
+    /// How many sockets a user has in the room.
+    #[must_use]
+    pub fn sockets_of(&self, user: &UserId) -> usize {
+        self.people.get(user).map_or(0, |person| person.connections.len())
     }
 
     pub fn bans(&self) -> impl Iterator<Item = &NetworkBan> {

@@ -19,12 +19,15 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::host::Seat;
-use super::{Chat, ChatError, socket};
+use super::{Chat, ChatError, moderation, socket};
 use crate::tasks::chain;
 use crate::web::{Peer, Site};
 
 /// Longest request to come in.
 const MOST_BYTES: usize = 4096;
+
+/// Longest deed of a moderator: five hundred messages to hide.
+pub(crate) const MOST_DEED_BYTES: usize = 32 * 1024;
 
 const JSON: &str = "application/json";
 
@@ -34,7 +37,7 @@ const TOO_MANY: &str = "ERROR_MAX_CONNECTIONS_EXCEEDED";
 const NEEDS_REGISTRATION: &str = r#"{"type":"ERROR_NEEDS_REGISTRATION"}"#;
 const USER_DISABLED: &str = r#"{"type":"ERROR_USER_DISABLED"}"#;
 
-const ANYWHERE: [(HeaderName, &str); 1] = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+pub(super) const ANYWHERE: [(HeaderName, &str); 1] = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
 
 pub(crate) fn routes() -> Router<Site> {
     Router::new()
@@ -44,6 +47,7 @@ pub(crate) fn routes() -> Router<Site> {
         .route("/api/emoji", get(list_emoji))
         .route("/img/emoji/{file}", get(emoji))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .merge(moderation::http::routes().layer(DefaultBodyLimit::max(MOST_DEED_BYTES)))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,7 +69,7 @@ impl IntoResponse for ChatError {
         let status = match &self {
             Self::Unknown | Self::Refused(Refusal::NetworkBanned | Refusal::Disabled) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::AddressFlood | Refusal::Flood { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Refused(Refusal::NotModerator | Refusal::Outranked) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::NotModerator | Refusal::Outranked | Refusal::MayNotAppoint) => StatusCode::FORBIDDEN,
             Self::Refused(
                 Refusal::NoSuchUser | Refusal::NoSuchMessage | Refusal::NoSuchQuestion | Refusal::NoSuchBan,
             ) => StatusCode::NOT_FOUND,
@@ -73,16 +77,21 @@ impl IntoResponse for ChatError {
             Self::Refused(Refusal::Full) | Self::Busy | Self::Store(_) | Self::NoRandomness => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Refused(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) | Self::Unread(_) => StatusCode::BAD_REQUEST,
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
             tracing::warn!(error = chain(&self), "the chat has no answer");
         }
-        (status, ANYWHERE, Json(json!({ "success": false, "message": self.to_string() }))).into_response()
+        let mut answer = json!({ "success": false, "message": self.to_string() });
+        if let Self::Refused(Refusal::Declared { name }) = &self {
+            answer["error"] = "declared".into();
+            answer["option"] = format!("services.nixcast.chat.moderators.{name}").into();
+        }
+        (status, ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
     }
 }
 
-async fn preflight() -> Response {
+pub(super) async fn preflight() -> Response {
     let headers = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),

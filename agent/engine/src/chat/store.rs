@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nixcast_core::chat::audit::AuditEntry;
+use nixcast_core::chat::audit::{AuditAction, AuditEntry};
 use nixcast_core::chat::ids::{MessageId, UserId};
 use nixcast_core::chat::records::{Message, Record, Snapshot};
+use nixcast_core::chat::stamp::Stamp;
 use nixcast_core::chat::users::User;
 use nixcast_core::control::Condition;
 use tokio::sync::oneshot;
@@ -30,7 +31,7 @@ use tokio::time::timeout;
 
 use file::Place;
 use queue::Queue;
-pub(crate) use reading::{Found, Search, Since};
+pub(crate) use reading::{Found, Search, Since, UsersOf, UsersPage};
 use writing::Keeper;
 
 /// How long a query may wait for its answer.
@@ -188,6 +189,30 @@ impl ChatStore {
     /// The newest `limit` entries before the number `before`, newest first, each with its number.
     pub(crate) async fn audit(&self, before: Option<i64>, limit: u32) -> Answer<Vec<(i64, AuditEntry)>> {
         self.ask(move |reader| reader.audit(before, limit)).await
+    }
+
+    /// Whatever was done at these moments, in any order.
+    pub(crate) async fn audit_at(&self, moments: Vec<Stamp>) -> Answer<Vec<AuditEntry>> {
+        self.ask(move |reader| reader.audit_at(&moments)).await
+    }
+
+    /// For each of `targets` what was done to it last among `actions`, as far as the log goes back.
+    pub(crate) async fn audit_of(
+        &self,
+        targets: Vec<String>,
+        actions: &'static [AuditAction],
+    ) -> Answer<Vec<AuditEntry>> {
+        self.ask(move |reader| reader.audit_of(&targets, actions)).await
+    }
+
+    /// The banned, last to be banned first.
+    pub(crate) async fn banned(&self) -> Answer<Vec<User>> {
+        self.ask(|reader| reader.banned()).await
+    }
+
+    /// The last to register first, and how many there are in all.
+    pub(crate) async fn users_page(&self, page: UsersPage) -> Answer<(Vec<User>, i64)> {
+        self.ask(move |reader| reader.users_page(&page)).await
     }
 
     /// In order of their names.

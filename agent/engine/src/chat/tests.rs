@@ -21,6 +21,8 @@ use crate::store::Store;
 use crate::web::Site;
 use crate::webhooks::Webhooks;
 
+mod moderating;
+
 /// However busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -276,7 +278,11 @@ async fn whoever_may_not_come_in_is_told_what_owncast_tells() {
     assert_eq!(told, [r#"{"type":"ERROR_USER_DISABLED"}"#]);
     let network = |network: &str| (By::Operator, network.to_owned());
     let (by, banned) = network("127.0.0.0/8");
-    place.chat.apply(Command::BanNetwork { by, network: banned, seconds: None, note: String::new() }).await.unwrap();
+    place
+        .chat
+        .apply(Command::BanNetwork { by, network: banned, from: None, seconds: None, note: String::new() })
+        .await
+        .unwrap();
     assert_eq!(place.refused("?accessToken=unknown").await.0, 403);
     assert_eq!(place.get("/api/chat?accessToken=unknown").await.0, 401);
     assert_eq!(place.post("/api/chat/register", "{}").await.0, 401);

@@ -4,6 +4,7 @@
 //! endpoint and where this server differs.
 
 mod admin;
+mod chat;
 mod config;
 mod declared;
 mod public;
@@ -17,7 +18,7 @@ use axum::routing::{get, post};
 use super::Site;
 
 pub(super) fn routes() -> Router<Site> {
-    Router::new()
+    chat::routes()
         .route("/api/status", get(public::status))
         .route("/api/config", get(config::serve))
         .route("/api/video/variants", get(public::variants))
@@ -56,6 +57,13 @@ const OPEN: [(HeaderName, HeaderValue); 2] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
+
+/// What only the operator reads.
+fn unkept(body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
 
 fn open(body: impl IntoResponse) -> Response {
     let mut response = body.into_response();

@@ -1,9 +1,11 @@
 //! What moderators do. Rank decides: nobody acts on their like, and nobody at run time on whom the operator declares.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::{Answer, Room, Turn};
 use crate::chat::audit::{AuditAction, AuditEntry, By};
+use crate::chat::bans;
 use crate::chat::bounds::{MAX_IDS, MAX_SECONDS};
 use crate::chat::effect::{CloseReason, Done, Effect};
 use crate::chat::events::EventKind;
@@ -213,7 +215,6 @@ impl Room {
         seconds: Option<u32>,
         note: &str,
     ) -> Answer {
-        self.authorise(by)?;
         let until = seconds.map(|seconds| turn.now.saturating_add(i64::from(seconds.min(MAX_SECONDS)) * 1_000));
         let ban = self.bans.add(network, turn.now, until, note).map_err(Refusal::Network)?;
         let network = ban.network.clone();
@@ -224,8 +225,27 @@ impl Room {
         Ok(Done::Done)
     }
 
-    /// Closes what would not be let in now. Moderators stay whatever network they come from, or they could lock
-    /// themselves out.
+    /// Whether nobody is in that network whom the ban must not meet: whoever asks, and moderators of their rank. The
+    /// operator may ban any: a password lets them in again.
+    pub(super) fn may_ban_network(&self, by: &By, network: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
+        let rank = self.authorise(by)?;
+        let By::User(asking) = by else { return Ok(()) };
+        let network = bans::bannable(network).map_err(Refusal::Network)?;
+        let (own, others): (Vec<_>, Vec<_>) = self
+            .connections
+            .values()
+            .map(|connection| (&connection.user, connection.address.to_canonical()))
+            .chain(from.map(|address| (asking, address.to_canonical())))
+            .filter(|(_, address)| network.contains(address))
+            .partition(|(user, _)| *user == asking);
+        if let Some((_, address)) = own.first() {
+            return Err(Refusal::OwnNetwork { network: bans::spell(network), address: *address });
+        }
+        let mut met = others.iter().filter_map(|(user, _)| self.user(user)).filter(|user| !self.is_declared(user));
+        if met.any(|user| self.rank(user) >= rank) { Err(Refusal::Outranked) } else { Ok(()) }
+    }
+
+    /// Closes what would not be let in now. Whom the operator declares stays, whatever network they come from.
     pub(super) fn enforce_bans(&mut self, turn: &mut Turn) {
         let refused = self.connections().filter_map(|(id, connection)| {
             let refusal = self.admit(connection.address, self.user(&connection.user)).err()?;
@@ -267,7 +287,7 @@ impl Room {
     }
 
     fn may_appoint(&self, by: &By) -> Result<(), Refusal> {
-        if self.authorise(by)? < Rank::Declared { Err(Refusal::Outranked) } else { Ok(()) }
+        if self.authorise(by)? < Rank::Declared { Err(Refusal::MayNotAppoint) } else { Ok(()) }
     }
 
     fn appoint(&mut self, turn: &mut Turn, by: &By, id: &UserId, role: Role) -> Answer {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use nixcast_core::chat::audit::AuditEntry;
+use nixcast_core::chat::audit::{AuditAction, AuditEntry};
 use nixcast_core::chat::bans::NetworkBan;
 use nixcast_core::chat::bounds::{MAX_BANS, MAX_QUESTIONS, MAX_USERS};
 use nixcast_core::chat::ids::{MessageId, UserId};
 use nixcast_core::chat::records::{Content, Message, Snapshot, StoredQuestion, TakenNonce};
 use nixcast_core::chat::room::NONCE_MS;
+use nixcast_core::chat::stamp::Stamp;
 use nixcast_core::chat::users::User;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use serde::Serialize;
 
 use super::queue::Queue;
 use super::rows::{self, MESSAGE, USER};
@@ -31,7 +33,7 @@ pub(crate) struct Since {
     pub(crate) is_complete: bool,
 }
 
-/// What a moderator looks for; what is none or empty matches everything.
+/// What a moderator looks for in what people wrote; what is none or empty matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Search {
     /// In the message as typed, or in the author's name.
@@ -47,6 +49,23 @@ pub(crate) struct Search {
 pub(crate) struct Found {
     pub(crate) message: Message,
     pub(crate) author: Option<User>,
+}
+
+/// Which users are listed; what is none or empty matches everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UsersPage {
+    /// In the name of now.
+    pub(crate) name: String,
+    pub(crate) of: Option<UsersOf>,
+    pub(crate) offset: u32,
+    pub(crate) limit: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UsersOf {
+    Banned,
+    Moderators,
+    Bots,
 }
 
 /// What queries read from.
@@ -201,10 +220,10 @@ impl Reader<'_> {
         let Search { text, user, before, limit } = search;
         let sql = format!(
             "SELECT {MESSAGE}, {USER} FROM ( \
-                 SELECT * FROM messages WHERE (?2 IS NULL OR user = ?2) AND (?3 IS NULL OR id < ?3) \
+                 SELECT * FROM messages WHERE kind = 'chat' AND (?2 IS NULL OR user = ?2) AND (?3 IS NULL OR id < ?3) \
                  ORDER BY id DESC LIMIT ?5 \
              ) m LEFT JOIN users u ON u.id = m.user \
-             WHERE coalesce(m.raw, m.body) LIKE ?1 ESCAPE '\\' OR coalesce(u.name, m.author) LIKE ?1 ESCAPE '\\' \
+             WHERE m.raw LIKE ?1 ESCAPE '\\' OR u.name LIKE ?1 ESCAPE '\\' \
              ORDER BY m.id DESC LIMIT ?4"
         );
         let user = user.as_ref().map(|user| &user.0);
@@ -219,6 +238,53 @@ impl Reader<'_> {
         self.all(sql, values, |row| Ok((row.get(0)?, rows::json(row, 1)?)))
     }
 
+    /// Whatever was done at these moments, in any order.
+    pub(super) fn audit_at(&self, moments: &[Stamp]) -> rusqlite::Result<Vec<AuditEntry>> {
+        let mut entries = Vec::new();
+        for moment in moments {
+            let sql = "SELECT entry FROM audit WHERE entry ->> '$.at' = ?1 LIMIT ?2";
+            entries.extend(self.all(sql, params![text(moment), MOST_ROWS], |row| rows::json(row, 0))?);
+        }
+        Ok(entries)
+    }
+
+    /// For each of `targets` what was done to it last among `actions`, as far as the log goes back.
+    pub(super) fn audit_of(&self, targets: &[String], actions: &[AuditAction]) -> rusqlite::Result<Vec<AuditEntry>> {
+        let actions =
+            format!("({})", actions.iter().map(|action| format!("'{}'", text(action))).collect::<Vec<_>>().join(", "));
+        let sql = format!(
+            "SELECT entry FROM audit WHERE entry ->> '$.target' = ?1 AND entry ->> '$.action' IN {actions} \
+             ORDER BY number DESC LIMIT 1"
+        );
+        let found = targets.iter().map(|target| self.one(&sql, params![target], |row| rows::json(row, 0)));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// The banned, last to be banned first.
+    pub(super) fn banned(&self) -> rusqlite::Result<Vec<User>> {
+        let sql =
+            format!("SELECT {USER} FROM users u WHERE u.disabled_ms IS NOT NULL ORDER BY u.disabled_ms DESC LIMIT ?1");
+        self.all(&sql, params![MOST_ROWS], rows::user)
+    }
+
+    /// The last to register first, and how many there are in all.
+    pub(super) fn users_page(&self, page: &UsersPage) -> rusqlite::Result<(Vec<User>, i64)> {
+        let UsersPage { name, of, offset, limit } = page;
+        let of = match of {
+            None => "TRUE",
+            Some(UsersOf::Banned) => "u.disabled_ms IS NOT NULL",
+            Some(UsersOf::Moderators) => "u.role ->> '$.is' IN ('moderator', 'declared')",
+            Some(UsersOf::Bots) => "u.role ->> '$.is' = 'bot'",
+        };
+        let condition = format!("u.name LIKE ?1 ESCAPE '\\' AND {of}");
+        let sql = format!("SELECT count(*) FROM users u WHERE {condition}");
+        let total = self.one(&sql, params![containing(name)], |row| row.get(0))?.unwrap_or(0);
+        let sql =
+            format!("SELECT {USER} FROM users u WHERE {condition} ORDER BY u.created_ms DESC, u.id LIMIT ?2 OFFSET ?3");
+        let users = self.all(&sql, params![containing(name), (*limit).min(MOST_ROWS), offset], rows::user)?;
+        Ok((users, total))
+    }
+
     pub(super) fn access_tokens(&self) -> rusqlite::Result<Vec<AccessToken>> {
         let sql = "SELECT name, hash, scopes, created_ms, used_ms FROM access_tokens ORDER BY name LIMIT ?1";
         self.all(sql, params![MOST_ROWS], |row| {
@@ -231,6 +297,11 @@ impl Reader<'_> {
             })
         })
     }
+}
+
+/// How a value that is a text is written in an entry.
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The pattern of `LIKE` for whatever contains `text`, taken literally.

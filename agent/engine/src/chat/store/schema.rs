@@ -4,7 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// One step a version; a file says in `user_version` how many it has behind it. What is written here never changes: what
 /// comes later is another step.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE users (
         id TEXT PRIMARY KEY,
         name TEXT NOT NULL,
@@ -78,7 +79,12 @@ const STEPS: &[&str] = &["
         name TEXT PRIMARY KEY, -- stream, lastId or dropped
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE INDEX audit_at ON audit (entry ->> '$.at');
+    CREATE INDEX audit_target ON audit (entry ->> '$.target');
+",
+];
 
 /// What is the matter with the version of a file.
 #[derive(Debug, thiserror::Error)]

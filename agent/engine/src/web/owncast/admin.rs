@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Json, Response};
 use nixcast_core::control::{Encode, Listener, Rung};
 use nixcast_schema::{Preset, WebhookEvent};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::metrics::exposition::{self, Exposition};
 use super::super::{Peer, Site};
-use super::config;
+use super::{config, unkept};
 
 /// `windowStart`: seconds since 1970.
 #[derive(Deserialize)]
@@ -148,10 +148,4 @@ fn cpu_usage(preset: Preset) -> u8 {
         Preset::Faster => 3,
         _ => 4,
     }
-}
-
-fn unkept(body: impl IntoResponse) -> Response {
-    let mut response = body.into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -97,15 +97,17 @@ fn a_network_is_out_until_its_ban_ends() {
     let mut scene = scene();
     scene.ok(Command::Join { connection: ConnectionId(9), user: id("Ben"), address: address(200), since: None });
     let ban = |network: &str, seconds| Command::BanNetwork {
-        by: by("Paul"),
+        by: By::Operator,
         network: network.to_owned(),
+        from: None,
         seconds,
         note: "raid".to_owned(),
     };
     let effects = scene.ok(ban("192.0.2.7/25", Some(60)));
-    assert_eq!(closed(&effects), [(1, CloseReason::NetworkBanned), (2, CloseReason::NetworkBanned)], "moderators stay");
-    assert_eq!(audited(&effects), ["Paul banned the network 192.0.2.0/25 for 60 seconds"]);
-    assert_eq!(scene.room.connections().map(|(id, _)| id.0).collect::<Vec<_>>(), [3, 4, 9]);
+    let out = CloseReason::NetworkBanned;
+    assert_eq!(closed(&effects), [(1, out), (2, out), (4, out)], "whoever is declared stays");
+    assert_eq!(audited(&effects), ["the operator banned the network 192.0.2.0/25 for 60 seconds"]);
+    assert_eq!(scene.room.connections().map(|(id, _)| id.0).collect::<Vec<_>>(), [3, 9]);
     assert_eq!(scene.refused(join(1, "Anna")), Refusal::NetworkBanned);
     let register = Command::Register { id: id("new"), name: None, address: address(1) };
     assert_eq!(scene.refused(register), Refusal::NetworkBanned);
@@ -118,6 +120,43 @@ fn a_network_is_out_until_its_ban_ends() {
     let unban = || Command::UnbanNetwork { by: By::Operator, network: "192.0.2.1".to_owned() };
     assert_eq!(audited(&scene.ok(unban())), ["the operator lifted the ban of the network 192.0.2.1"]);
     assert_eq!(scene.refused(unban()), Refusal::NoSuchBan);
+}
+
+#[test]
+fn nobody_bans_their_own_network_or_that_of_their_like() {
+    let mut scene = scene();
+    let ban = |who: &str, network: &str, from: Option<IpAddr>| Command::BanNetwork {
+        by: by(who),
+        network: network.to_owned(),
+        from,
+        seconds: None,
+        note: String::new(),
+    };
+    let own = |network: &str, address| Refusal::OwnNetwork { network: network.to_owned(), address };
+    for who in ["Paul", "Marie"] {
+        assert_eq!(scene.refused(ban(who, "192.0.2.9/24", None)), own("192.0.2.0/24", address(1)));
+    }
+    let asked_from = Some("::ffff:203.0.113.7".parse().unwrap());
+    let refusal = scene.refused(ban("Paul", "203.0.113.7", asked_from));
+    assert_eq!(refusal, own("203.0.113.7", "203.0.113.7".parse().unwrap()));
+    assert!(refusal.to_string().contains("lock yourself out"), "{refusal}");
+    let v6 = Some("2001:db8:1::1".parse().unwrap());
+    assert!(matches!(scene.refused(ban("Paul", "2001:db8::/32", v6)), Refusal::OwnNetwork { .. }));
+    assert_eq!(scene.refused(ban("Ben", "203.0.113.7", None)), Refusal::NotModerator);
+
+    let elsewhere = |number, user: &str| Command::Join {
+        connection: ConnectionId(number),
+        user: id(user),
+        address: address(200),
+        since: None,
+    };
+    scene.ok(Command::Promote { by: by("Marie"), user: id("Ben") });
+    scene.ok(elsewhere(9, "Ben"));
+    assert_eq!(scene.refused(ban("Paul", "192.0.2.200", None)), Refusal::Outranked);
+    assert_eq!(closed(&scene.ok(ban("Marie", "192.0.2.200", None))), [(9, CloseReason::NetworkBanned)]);
+    scene.ok(elsewhere(10, "Marie"));
+    scene.ok(ban("Paul", "192.0.2.200", None));
+    assert_eq!(scene.refused(elsewhere(9, "Ben")), Refusal::NetworkBanned);
 }
 
 #[test]
@@ -140,6 +179,7 @@ fn whom_the_operator_declares_nobody_touches_at_run_time() {
     let everybody = Command::BanNetwork {
         by: By::Operator,
         network: "192.0.2.0/24".to_owned(),
+        from: None,
         seconds: None,
         note: String::new(),
     };
@@ -170,8 +210,8 @@ fn moderators_do_not_act_on_their_like() {
     let mut scene = scene();
     scene.ok(Command::Promote { by: By::Operator, user: id("Anna") });
     assert_eq!(scene.refused(Command::Ban { by: by("Paul"), user: id("Anna") }), Refusal::Outranked);
-    assert_eq!(scene.refused(Command::Promote { by: by("Paul"), user: id("Ben") }), Refusal::Outranked);
-    assert_eq!(scene.refused(Command::Demote { by: by("Paul"), user: id("Anna") }), Refusal::Outranked);
+    assert_eq!(scene.refused(Command::Promote { by: by("Paul"), user: id("Ben") }), Refusal::MayNotAppoint);
+    assert_eq!(scene.refused(Command::Demote { by: by("Paul"), user: id("Anna") }), Refusal::MayNotAppoint);
     assert_eq!(scene.refused(Command::Promote { by: by("Ben"), user: id("Ben") }), Refusal::NotModerator);
     let effects = scene.ok(Command::Demote { by: by("Marie"), user: id("Anna") });
     assert_eq!(types_sent(&effects, 1), ["CONNECTED_USER_INFO", "CHAT_ACTION"]);

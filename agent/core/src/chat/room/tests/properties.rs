@@ -63,7 +63,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (by(), user()).prop_map(|(by, user)| Command::Promote { by, user }),
         1 => (by(), user()).prop_map(|(by, user)| Command::Demote { by, user }),
         1 => (by(), host()).prop_map(|(by, host)| Command::BanNetwork {
-            by, network: host.to_string(), seconds: Some(5), note: String::new()
+            by, network: host.to_string(), from: None, seconds: Some(5), note: String::new()
         }),
         1 => any::<bool>().prop_map(|declared| Command::SetModerators {
             names: declared.then(|| "Marie".to_owned()).into_iter().collect()
