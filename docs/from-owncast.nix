@@ -93,6 +93,13 @@
         }
     );
 
+  # Lists of names differ in more than case here.
+  distinct = lib.foldl (taken: name:
+    if name == "" || lib.elem (lib.toLower name) (map lib.toLower taken)
+    then taken
+    else taken ++ [name]) [];
+  suggested = distinct (owncast.suggestedUsernames or []);
+
   isWeb = url: builtins.match "https?://[^[:space:]]+" url != null;
   handles = details.socialHandles or [];
   actions = owncast.externalActions or [];
@@ -170,6 +177,20 @@
       };
     };
 
+    chat = given {
+      enable = unlike true (!(owncast.chatDisabled or false));
+      joinMessages = unlike true (owncast.chatJoinMessagesEnabled or true);
+      establishedUsersOnly = unlike false (owncast.chatEstablishedUserMode or false);
+      spamProtection = unlike true (owncast.chatSpamProtectionEnabled or true);
+      welcomeMessage = details.welcomeMessage or null;
+      forbiddenNames = unlike ["owncast" "operator" "admin" "system"] (distinct (owncast.forbiddenUsernames or []));
+      # Fewer are not used there either.
+      suggestedNames =
+        if lib.length suggested < 10
+        then null
+        else suggested;
+    };
+
     video =
       given {
         latencyLevel = owncast.videoSettings.latencyLevel or 2;
@@ -212,7 +233,9 @@
     ++ optional (owncast.s3.enabled or false) "s3: video is served from this machine"
     ++ optional (set (owncast.videoServingEndpoint or null)) "videoServingEndpoint"
     ++ optional (owncast.federation.enabled or false) "federation"
-    ++ optional (!(owncast.chatDisabled or false)) "chat"
+    ++ optional (owncast.chatSlurFilterEnabled or false) "chat/slurfilterenabled: moderators judge what is said"
+    ++ optional (owncast.chatRequireAuthentication or false)
+    "chat/requireauthentication: see chat.establishedUsersOnly"
     ++ optional (owncast.notifications.discord.enabled or false) "notifications.discord: see webhooks"
     ++ optional (owncast.notifications.browser.enabled or false) "notifications.browser"
     ++ optional (owncast.yp.enabled or false) "the entry in Owncast's directory"

@@ -21,7 +21,7 @@
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
-    inherit (cfg) publicUrl http rtmp admin broadcast metrics reconcile;
+    inherit (cfg) publicUrl http rtmp admin broadcast chat metrics reconcile;
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
     rtmps = cfg.rtmps // {certificateFile = rendered cfg.rtmps.certificateFile;};
@@ -59,6 +59,17 @@
         + "or turn the webhook off with enable";
     })
     (lib.attrValues cfg.webhooks);
+
+  chatNames =
+    [
+      {
+        assertion = cfg.chat.suggestedNames == [] || lib.length cfg.chat.suggestedNames >= 10;
+        message =
+          "${option ["chat" "suggestedNames"]}: has ${toString (lib.length cfg.chat.suggestedNames)} names, too few to "
+          + "tell people apart; write at least 10, or none: then names are made up";
+      }
+    ]
+    ++ lib.concatMap (list: sameCase ["chat" list] cfg.chat.${list}) ["forbiddenNames" "suggestedNames"];
 
   sameCase = what: names:
     map
@@ -143,6 +154,7 @@ in {
       ++ passthroughProblems
       ++ barePublicUrl
       ++ silentWebhooks
+      ++ chatNames
       ++ sameCase ["webhooks"] (lib.attrNames cfg.webhooks)
       ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
       ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));

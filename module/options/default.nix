@@ -3,6 +3,7 @@
   imports = [
     ./admin.nix
     ./broadcast.nix
+    ./chat.nix
     ./http.nix
     ./instance.nix
     ./metrics.nix

@@ -12,6 +12,9 @@ use crate::check::quote;
 use crate::path::Path;
 use crate::problem::Found;
 
+/// With fewer names to draw from, the same one would soon be drawn again (as in Owncast).
+const LEAST_SUGGESTED: usize = 10;
+
 /// Adds every problem between options.
 pub(crate) fn cross_check(document: &Value, found: &mut Found) {
     let root = Path::default();
@@ -20,6 +23,7 @@ pub(crate) fn cross_check(document: &Value, found: &mut Found) {
     stream_keys(&document["streamKeys"], &root.name("streamKeys"), found);
     instance(&document["instance"], &root.name("instance"), found);
     public_url(&document["publicUrl"], &root.name("publicUrl"), found);
+    chat(&document["chat"], &root.name("chat"), found);
     webhooks(&document["webhooks"], &root.name("webhooks"), found);
     ladder(&document["video"]["variants"], &root.name("video").name("variants"), found);
 }
@@ -104,6 +108,29 @@ fn instance(instance: &Value, at: &Path, found: &mut Found) {
 fn public_url(url: &Value, at: &Path, found: &mut Found) {
     if url.as_str().is_some_and(|url| url.contains(['?', '#']) || url.ends_with('/')) {
         found.add(at, "is not a bare address", "leave out \"?\", \"#\" and a slash at the end");
+    }
+}
+
+fn chat(chat: &Value, at: &Path, found: &mut Found) {
+    for list in ["forbiddenNames", "suggestedNames"] {
+        let place = at.name(list);
+        let mut seen = BTreeMap::new();
+        for (index, name) in entries(&chat[list]) {
+            let Some(text) = name.as_str() else { continue };
+            single_line(name, &place.index(index), found);
+            if let Some(first) = seen.insert(text.to_lowercase(), index) {
+                let message = format!("{} is already there as entry [{first}]", quote(text));
+                found.add(&place.index(index), message, "remove one of the two");
+            }
+        }
+    }
+    let suggested = entries(&chat["suggestedNames"]).count();
+    if (1..LEAST_SUGGESTED).contains(&suggested) {
+        found.add(
+            &at.name("suggestedNames"),
+            format!("has {suggested} {}, too few to tell people apart", if suggested == 1 { "name" } else { "names" }),
+            format!("write at least {LEAST_SUGGESTED}, or none: then names are made up"),
+        );
     }
 }
 

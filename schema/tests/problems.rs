@@ -193,3 +193,18 @@ fn webhooks_and_addresses_that_could_not_work_are_refused() {
         ],
     );
 }
+
+#[test]
+fn names_of_the_chat_are_told_apart() {
+    let ten: Vec<String> = (0..10).map(|index| format!("Guest {index}")).collect();
+    check(&[("/chat/suggestedNames", json!(ten)), ("/chat/forbiddenNames", json!([]))], &[]);
+    check(
+        &[("/chat/suggestedNames", json!(["Anna"])), ("/chat/forbiddenNames", json!(["admin", "Admin", " ", "a\nb"]))],
+        &[
+            "services.nixcast.chat.forbiddenNames.[1]: \"Admin\" is already there as entry [0]",
+            "services.nixcast.chat.forbiddenNames.[2]: is blank",
+            "services.nixcast.chat.forbiddenNames.[3]: has a line break or another control character",
+            "services.nixcast.chat.suggestedNames: has 1 name, too few to tell people apart",
+        ],
+    );
+}

@@ -42,9 +42,9 @@ fn every_setting_has_a_recipe_and_every_recipe_a_setting() {
 #[test]
 fn a_setting_without_a_recipe_and_a_recipe_without_a_setting_are_noticed() {
     let table = effects();
-    let with_another = table.keys().map(String::as_str).chain(["services.nixcast.chat.slowModeSeconds"]);
+    let with_another = table.keys().map(String::as_str).chain(["services.nixcast.recording.enable"]);
     let (missing, idle) = uncovered(with_another, &recipes::all());
-    assert_eq!(missing, ["services.nixcast.chat.slowModeSeconds"]);
+    assert_eq!(missing, ["services.nixcast.recording.enable"]);
     assert!(idle.is_empty());
     let without_one = table.keys().map(String::as_str).filter(|leaf| !leaf.ends_with(".http.port"));
     assert_eq!(uncovered(without_one, &recipes::all()), (Vec::new(), vec!["services.nixcast.http.port".to_owned()]));

@@ -7,6 +7,7 @@
 mod as_people_have_it;
 mod bad_input;
 mod behind_proxy;
+mod chat_options;
 mod effects;
 mod encoders;
 mod examples;

@@ -111,7 +111,8 @@ fn a_page_made_for_owncast_draws_itself_and_follows_the_settings() {
                      "color": "#00ff00", "openExternally": true }]),
         ),
         ("maxSocketPayloadSize", json!(2048)),
-        ("chatDisabled", json!(true)),
+        ("chatDisabled", json!(false)),
+        ("chatSpamProtectionDisabled", json!(false)),
         ("hideViewerCount", json!(!server.settings.instance.show_viewer_count)),
     ] {
         assert_eq!(config[field], value, "{field}");
@@ -251,6 +252,8 @@ fn the_operator_reads_the_settings_in_owncasts_shape_and_no_secret() {
     assert_eq!(config["rtmpServerPort"], server.settings.rtmp.port);
     assert_eq!(config["streamKeys"], json!([{ "key": "", "comment": "OBS, room A" }]));
     assert_eq!(config["videoSettings"]["videoQualityVariants"][0]["videoPassthrough"], true);
+    assert_eq!((&config["chatDisabled"], &config["chatJoinMessagesEnabled"]), (&json!(false), &json!(true)));
+    assert_eq!(config["forbiddenUsernames"], json!(server.settings.chat.forbidden_names));
     assert_eq!(config["instanceDetails"]["name"], json!(server.settings.instance.name));
 
     let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);

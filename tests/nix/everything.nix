@@ -124,6 +124,21 @@
       graceSeconds = 15;
       takeover = "always";
     };
+    chat = {
+      enable = false;
+      joinMessages = false;
+      welcomeMessage = "Welcome *on board*.";
+      establishedUsersOnly = true;
+      establishedAfterMinutes = 60;
+      forbiddenNames = ["admin" "bühne"];
+      suggestedNames = map (number: "Guest ${toString number}") [1 2 3 4 5 6 7 8 9 10];
+      spamProtection = false;
+      slowModeSeconds = 5;
+      maxMessageBytes = 500;
+      historyMessages = 100;
+      historyHours = 24;
+      questions = false;
+    };
     reconcile = {
       intervalSeconds = 300;
       timeoutSeconds = 120;

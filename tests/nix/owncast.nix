@@ -4,13 +4,23 @@
 # Not carried over: the button "Schedule" with markup of its own: put it into instance.pageContent.
 # Not carried over: the handle xmpp, whose address is not on the web.
 # Not carried over: federation.
-# Not carried over: chat.
+# Not carried over: chat/slurfilterenabled: moderators judge what is said.
 # Not carried over: notifications.browser.
 # Not carried over: the entry in Owncast's directory.
 
 {
   services = {
     nixcast = {
+      chat = {
+        establishedUsersOnly = true;
+        forbiddenNames = [
+          "owncast"
+          "admin"
+          "harbour"
+        ];
+        joinMessages = false;
+        welcomeMessage = "Be kind.";
+      };
       enable = true;
       instance = {
         autoplay = "off";

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod beat;
 pub mod certificate;
 pub mod changes;
+pub mod chatter;
 pub mod clip;
 pub mod connection;
 pub mod flv;

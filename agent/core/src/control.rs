@@ -15,6 +15,7 @@ use nixcast_schema::{
 use serde::{Deserialize, Serialize};
 
 use crate::certificates::{CertificateChain, PrivateKey};
+use crate::chat::rules::ChatRules;
 use crate::facts::{QueueFacts, RungFacts, SourceFacts, WorkerFacts};
 use crate::health::Health;
 use crate::webhooks::SigningSecret;
@@ -69,6 +70,8 @@ pub enum ObjectId {
     Overload,
     Stills,
     Broadcast,
+    /// The chat's rules.
+    Chat,
     Rung(String),
     Webhook(String),
     Metrics,
@@ -235,6 +238,8 @@ pub struct Observed {
     pub when_overloaded: Option<Overload>,
     pub stills: Option<bool>,
     pub broadcast_rules: Option<BroadcastRules>,
+    /// None until the agent has spoken.
+    pub chat: Option<ChatRules>,
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, Webhook>,
     /// None until the agent has spoken.
@@ -383,6 +388,9 @@ pub enum Action {
     },
     SetBroadcastRules {
         rules: BroadcastRules,
+    },
+    SetChat {
+        rules: ChatRules,
     },
     PutRung {
         rung: Rung,

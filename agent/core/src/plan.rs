@@ -8,6 +8,7 @@ mod access;
 mod broadcast;
 mod certificate;
 mod change;
+mod chat;
 mod desired;
 mod keys;
 mod ladder;
@@ -62,6 +63,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     page::plan(desired, observed, &mut plan);
     ladder::plan(desired, observed, &mut plan);
     broadcast::plan(desired, observed, &mut plan);
+    chat::plan(desired, observed, &mut plan);
     webhooks::plan(desired, observed, &mut plan);
     plan.steps.sort_by_key(|step| (step.phase, rank(&step.action)));
     plan
@@ -90,7 +92,7 @@ fn rank(action: &Action) -> u8 {
     match action {
         Action::RemoveStreamKey { .. } | Action::SetCertificate { .. } => 0,
         Action::PutStreamKey { .. } | Action::SetAdmin { .. } => 1,
-        Action::SetLatency { .. } | Action::SetEncoder { .. } => 2,
+        Action::SetLatency { .. } | Action::SetEncoder { .. } | Action::SetChat { .. } => 2,
         Action::Bind { .. }
         | Action::Unbind { .. }
         | Action::SetTrustedProxies { .. }
@@ -119,6 +121,7 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
         | ObjectId::Overload
         | ObjectId::Stills
         | ObjectId::Broadcast
+        | ObjectId::Chat
         | ObjectId::Webhook(_)
         | ObjectId::Metrics => Effect::Live,
         ObjectId::Latency | ObjectId::Encoder | ObjectId::Rung(_) => Effect::Segment,

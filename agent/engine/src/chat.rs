@@ -117,16 +117,17 @@ struct Shared {
 }
 
 impl Chat {
-    /// Opens the store in `folder`, or one that lasts as long as the engine, and starts the room from it.
+    /// Opens the store in `folder`, or one that lasts as long as the engine, and starts the room from it. Nobody is let in
+    /// until rules are declared.
     pub(crate) fn start(folder: Option<PathBuf>, broadcast: watch::Receiver<Option<BroadcastView>>) -> Self {
         let store = ChatStore::open(folder);
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let (rules_sender, rules) = watch::channel(Arc::new(ChatRules::default()));
+        let (rules_sender, rules) = watch::channel(Arc::new(ChatRules::unspoken()));
         let webhooks = broadcast::Sender::new(WEBHOOK_EVENTS);
         let opened = (store.clone(), webhooks.clone());
         tasks::spawn("chat", async move {
             let (store, webhooks) = opened;
-            let room = Room::new(ChatRules::default(), remembered(&store).await);
+            let room = Room::new(ChatRules::unspoken(), remembered(&store).await);
             Host::new(room, store, rules_sender, webhooks).run(ordered, broadcast).await;
         });
         let emoji = watch::Sender::new(Arc::new(EmojiSet::default()));
@@ -138,6 +139,12 @@ impl Chat {
     pub(crate) async fn declare(&self, rules: ChatRules, moderators: BTreeSet<String>) -> Result<(), ChatError> {
         self.apply(Command::SetModerators { names: moderators }).await?;
         self.apply(Command::SetRules { rules }).await?;
+        Ok(())
+    }
+
+    /// What a newcomer is told first, in the Markdown of messages, and under which name.
+    pub(crate) async fn greet(&self, author: String, welcome: &str) -> Result<(), ChatError> {
+        self.apply(Command::SetWelcome { author, body: self.render(welcome) }).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! One task owns listeners and settings; connections hand it requests. Who may connect is the socket's file mode and
 //! its folder's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{
     Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
 };
@@ -23,6 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::broadcast::{ChannelFacts, ChannelHandle};
+use crate::chat::ChatError;
 use crate::counts;
 use crate::declared::Declared;
 use crate::ingest::{self, Ingest, Tls};
@@ -122,6 +124,7 @@ impl Control {
             when_overloaded: declared.when_overloaded,
             stills: declared.stills,
             broadcast_rules: declared.broadcast_rules.clone(),
+            chat: declared.chat.as_ref().map(|_spoken| ChatRules::clone(&self.site.chat().rules())),
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
             metrics: declared.metrics.clone(),
@@ -167,12 +170,16 @@ impl Control {
                     declared.certificate = None;
                     OutcomeResult::Applied
                 }
+                Action::SetChat { rules } => self.set_chat(&mut declared, rules).await,
                 action => declare(&mut declared, action),
             };
             if let OutcomeResult::Held { reason } = &result {
                 tracing::warn!(object = %object, reason, "held");
             }
             outcomes.push(Outcome { object, result });
+        }
+        if let Err(error) = self.greet(&declared, declared.chat.as_ref()).await {
+            tracing::warn!(error = tasks::chain(&error), "newcomers to the chat are welcomed as before");
         }
         self.settings.send_replace(Arc::new(declared));
         self.channel.settle().await;
@@ -184,6 +191,28 @@ impl Control {
             }
         }
         outcomes
+    }
+
+    /// The welcome comes first: it alone can be refused.
+    async fn set_chat(&self, declared: &mut Declared, rules: ChatRules) -> OutcomeResult {
+        if let Err(error) = self.greet(declared, Some(&rules)).await {
+            let reason = format!("{}.welcomeMessage: {}", ObjectId::Chat, tasks::chain(&error));
+            return OutcomeResult::Held { reason };
+        }
+        match self.site.chat().declare(rules.clone(), BTreeSet::new()).await {
+            Ok(()) => {
+                declared.chat = Some(rules);
+                OutcomeResult::Applied
+            }
+            Err(error) => OutcomeResult::Held { reason: tasks::chain(&error) },
+        }
+    }
+
+    /// Has newcomers welcomed as `rules` say, in the name of the page.
+    async fn greet(&self, declared: &Declared, rules: Option<&ChatRules>) -> Result<(), ChatError> {
+        let Some(rules) = rules else { return Ok(()) };
+        let author = declared.page.as_ref().map(|page| page.name.clone()).unwrap_or_default();
+        self.site.chat().greet(author, &rules.welcome_message).await
     }
 
     /// Moves a listener. The new port is open before the old one closes, except where both cannot be open at once:
@@ -300,7 +329,11 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
         Action::RemoveRung { name } => {
             declared.ladder.remove(&name);
         }
-        Action::Bind { .. } | Action::Unbind { .. } | Action::SetCertificate { .. } | Action::RemoveCertificate => {}
+        Action::Bind { .. }
+        | Action::Unbind { .. }
+        | Action::SetCertificate { .. }
+        | Action::RemoveCertificate
+        | Action::SetChat { .. } => {}
     }
     OutcomeResult::Applied
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{AdminGrant, BroadcastRules, Certificate, KeyGrant, Metrics, Page, Rung, Webhook};
 use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::webhooks::SigningSecret;
@@ -30,6 +31,8 @@ pub(crate) struct Declared {
     pub(crate) when_overloaded: Option<Overload>,
     pub(crate) stills: Option<bool>,
     pub(crate) broadcast_rules: Option<BroadcastRules>,
+    /// None until the agent has spoken for the first time; what is in force is with [`crate::chat::Chat`].
+    pub(crate) chat: Option<ChatRules>,
     pub(crate) ladder: BTreeMap<String, Rung>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     /// Of those webhooks that have one.

@@ -189,15 +189,15 @@ impl Site {
     /// into a page is shown when it is, and pending until then.
     pub(crate) async fn settle(&self) {
         let declared = self.declared();
-        let mut look = self.look.clone();
-        if timeout(PAGE_DEADLINE, look.wait_for(|look| look.shows(&declared))).await.is_err() {
+        let (rules, mut look) = (self.chat.rules(), self.look.clone());
+        if timeout(PAGE_DEADLINE, look.wait_for(|look| look.shows(&declared, &rules))).await.is_err() {
             tracing::warn!("the page takes long to be made");
         }
     }
 
     /// Whether pages show what is declared.
     pub(crate) fn is_settled(&self) -> bool {
-        self.look().shows(&self.declared.borrow())
+        self.look().shows(&self.declared.borrow(), &self.chat.rules())
     }
 
     fn look(&self) -> Arc<Look> {

@@ -1,13 +1,12 @@
 //! What an operator probably meant.
 
 /// Options other servers or later versions have. Saying so spares the operator the hunt for a typo.
-const NOT_IN_THIS_VERSION: [&str; 26] = [
+const NOT_IN_THIS_VERSION: [&str; 27] = [
     "accessLog",
     "audioPassthrough",
     "captions",
     "cdn",
     "channels",
-    "chat",
     "codec",
     "directory",
     "dvr",
@@ -18,9 +17,11 @@ const NOT_IN_THIS_VERSION: [&str; 26] = [
     "plugins",
     "record",
     "recording",
+    "requireAuthentication",
     "reverseProxy",
     "s3",
     "schedule",
+    "slurFilter",
     "srt",
     "storage",
     "thumbnails",

@@ -3,6 +3,7 @@
 mod access;
 mod agent;
 mod broadcast;
+mod chat;
 mod ladder;
 mod listeners;
 mod page;
@@ -52,6 +53,12 @@ impl Recipe {
         Self { leaf, entry: "", proof: Proof::Seen { first: |_| (), values, shows } }
     }
 
+    /// With something else declared as well, without which the change could not be seen.
+    fn after(self, first: Prepare) -> Self {
+        let Proof::Seen { first: _, values, shows } = self.proof else { return self };
+        Self { proof: Proof::Seen { first, values, shows }, ..self }
+    }
+
     const fn at(self, entry: &'static str) -> Self {
         Self { entry, ..self }
     }
@@ -65,6 +72,7 @@ pub(super) fn all() -> Vec<Recipe> {
         .into_iter()
         .chain(page::recipes())
         .chain(access::recipes())
+        .chain(chat::recipes())
         .chain(webhooks::recipes())
         .chain(broadcast::recipes())
         .chain(video::recipes())

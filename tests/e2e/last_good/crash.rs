@@ -77,6 +77,7 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     new.video.encoder = Encoder::V4l2m2m;
     new.video.when_overloaded = Overload::DropLowest;
     new.video.stills = !old.video.stills;
+    new.chat.slow_mode_seconds = 7;
     new.broadcast.takeover = Takeover::Never;
     new.rtmps = rtmps;
     new.video.variants[0].order = 900;

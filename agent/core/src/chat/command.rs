@@ -153,6 +153,11 @@ pub enum Command {
     SetRules {
         rules: ChatRules,
     },
+    /// What a newcomer is told first, under the name of the server. Empty: nothing.
+    SetWelcome {
+        author: String,
+        body: String,
+    },
     /// The names of the declared moderators.
     SetModerators {
         names: BTreeSet<String>,

@@ -57,6 +57,8 @@ pub struct Connection {
 pub struct Room {
     rules: ChatRules,
     forbidden: ForbiddenNames,
+    /// Who says what to a newcomer; none: nothing is said.
+    welcome: Option<(String, String)>,
     /// Names of the declared moderators.
     declared: BTreeSet<String>,
     people: People,
@@ -124,6 +126,7 @@ impl Room {
         Self {
             forbidden: ForbiddenNames::new(&rules.forbidden_names),
             rules,
+            welcome: None,
             declared: BTreeSet::new(),
             people,
             connections: BTreeMap::new(),
@@ -187,6 +190,7 @@ impl Room {
             Command::System { author, body, to } => self.system(turn, author, body, to),
             Command::Action { body } => self.action(turn, body),
             Command::SetRules { rules } => Ok(self.set_rules(turn, rules)),
+            Command::SetWelcome { author, body } => self.set_welcome(author, body),
             Command::SetModerators { names } => Ok(self.set_moderators(turn, names)),
             Command::StreamStarted => Ok(self.stream_started(turn)),
             Command::StreamEnded => Ok(self.stream_ended(turn)),

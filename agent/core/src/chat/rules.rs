@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most that can be declared: thirty days.
+const MOST_HISTORY_HOURS: u32 = 720;
+
 /// `services.nixcast.chat`, as the room keeps to it. Every field takes hold at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -9,6 +12,8 @@ pub struct ChatRules {
     pub enable: bool,
     /// Whether everybody is told who comes and goes.
     pub join_messages: bool,
+    /// What a newcomer is told first, in the Markdown of messages; empty: nothing.
+    pub welcome_message: String,
     /// Whether only those may take part whose account is old enough.
     pub established_users_only: bool,
     pub established_after_minutes: u32,
@@ -28,11 +33,20 @@ pub struct ChatRules {
     pub questions: bool,
 }
 
+impl ChatRules {
+    /// Until the operator's rules are known: nobody is let in, and nothing is forgotten that may have to be kept.
+    #[must_use]
+    pub fn unspoken() -> Self {
+        Self { enable: false, history_hours: MOST_HISTORY_HOURS, ..Self::default() }
+    }
+}
+
 impl Default for ChatRules {
     fn default() -> Self {
         Self {
             enable: true,
             join_messages: true,
+            welcome_message: String::new(),
             established_users_only: false,
             established_after_minutes: 15,
             forbidden_names: ["owncast", "operator", "admin", "system"].map(str::to_owned).to_vec(),

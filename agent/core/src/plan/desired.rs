@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use nixcast_schema::{
-    Admin, Encoder, Instance, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video, WebhookEvent,
+    Admin, Chat, Encoder, Instance, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video, WebhookEvent,
 };
 
 use super::Held;
 use crate::certificates::{CertificateChain, PrivateKey};
+use crate::chat::rules::ChatRules;
 use crate::control::{BroadcastRules, Encode, Listener, LogoRef, Metrics, ObjectId, Page, Rung};
 use crate::keys::{Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
@@ -35,6 +36,7 @@ pub struct Desired {
     pub when_overloaded: Overload,
     pub stills: bool,
     pub broadcast_rules: BroadcastRules,
+    pub chat: ChatRules,
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, DesiredWebhook>,
@@ -140,6 +142,7 @@ impl Desired {
             instance,
             video,
             broadcast,
+            chat,
             webhooks,
             metrics,
             reconcile: _,
@@ -173,6 +176,7 @@ impl Desired {
             when_overloaded: video.when_overloaded,
             stills: video.stills,
             broadcast_rules: BroadcastRules { grace_seconds: broadcast.grace_seconds, takeover: broadcast.takeover },
+            chat: chat_rules(chat),
             ladder: ladder(video),
             webhooks: webhooks
                 .iter()
@@ -202,6 +206,7 @@ impl Desired {
                 ObjectId::Overload,
                 ObjectId::Stills,
                 ObjectId::Broadcast,
+                ObjectId::Chat,
             ])
             .chain(rungs)
             .chain(webhooks)
@@ -262,6 +267,39 @@ fn desired_webhook(webhook: &nixcast_schema::Webhook, material: &Material) -> De
         material.webhooks.get(name).cloned().unwrap_or_else(unread)
     });
     DesiredWebhook { enabled: *enable, url: url.clone(), events: events.clone(), secret }
+}
+
+fn chat_rules(chat: &Chat) -> ChatRules {
+    let Chat {
+        enable,
+        join_messages,
+        welcome_message,
+        established_users_only,
+        established_after_minutes,
+        forbidden_names,
+        suggested_names,
+        spam_protection,
+        slow_mode_seconds,
+        max_message_bytes,
+        history_messages,
+        history_hours,
+        questions,
+    } = chat.clone();
+    ChatRules {
+        enable,
+        join_messages,
+        welcome_message,
+        established_users_only,
+        established_after_minutes,
+        forbidden_names,
+        suggested_names,
+        spam_protection,
+        slow_mode_seconds,
+        max_message_bytes,
+        history_messages,
+        history_hours,
+        questions,
+    }
 }
 
 fn page(instance: &Instance, public_url: Option<String>) -> Page {

@@ -234,6 +234,7 @@ impl Host {
                 let has_rules = matches!(command, Command::SetRules { .. });
                 let answer = self.apply(command);
                 if has_rules {
+                    self.history = None;
                     self.rules.send_replace(Arc::new(self.room.rules().clone()));
                 }
                 // Whoever asked may have gone; it is done all the same.

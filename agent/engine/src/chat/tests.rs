@@ -261,6 +261,22 @@ async fn two_people_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_let_in_before_rules_are_declared() {
+    let place = Venue::open(None).await;
+    assert_eq!(place.refused("?accessToken=unknown").await, (200, "CHAT_DISABLED".to_owned()));
+    assert_eq!(place.post("/api/chat/register", "{}").await.0, 400);
+    place.chat.greet("Harbour".to_owned(), "Welcome *aboard*").await.unwrap();
+    place.chat.declare(rules(), BTreeSet::new()).await.unwrap();
+    let (token, _) = place.register("Anna").await;
+    let socket = place.socket(&format!("?accessToken={token}")).await.unwrap_or_else(|said| panic!("{said:?}"));
+    let (_anna, told) = socket.until("SYSTEM").await;
+    assert_eq!(
+        (&told["body"], &told["user"]["displayName"]),
+        (&json!("<p>Welcome <em>aboard</em></p>"), &json!("Harbour"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_come_in_is_told_what_owncast_tells() {
     let place = open().await;
     let (code, told) = place.socket("").await.unwrap_or_else(|said| panic!("{said:?}")).closed().await;

@@ -28,8 +28,9 @@ impl Look {
     }
 
     /// Whether this is the page of these settings.
-    pub(crate) fn shows(&self, settings: &Declared) -> bool {
-        settings.page.as_ref().is_none_or(|page| *page == self.declared)
+    pub(crate) fn shows(&self, settings: &Declared, rules: &ChatRules) -> bool {
+        let is_of = |page: &Page| *page == self.declared && self.view.chat == ChatView::of(rules);
+        settings.page.as_ref().is_none_or(is_of)
     }
 }
 
@@ -88,11 +89,13 @@ mod tests {
         settings.send_replace(declared("b", 2));
         looks.changed().await.unwrap();
         let look = Arc::clone(&looks.borrow_and_update());
-        assert!(look.shows(&declared("b", 1)) && !look.shows(&declared("a", 2)));
+        let (on, off) = (ChatRules::default(), ChatRules { enable: false, ..ChatRules::default() });
+        assert!(look.shows(&declared("b", 1), &on) && !look.shows(&declared("a", 2), &on));
+        assert!(!look.shows(&declared("b", 1), &off), "it has a chat");
         assert_eq!((look.view.name.as_str(), look.view.content_html.as_str()), ("b", "<h2>x</h2>"));
         let message: serde_json::Value = serde_json::from_str(&look.message).unwrap();
         assert_eq!(message, serde_json::json!({ "kind": "page", "page": look.view }));
-        rules.send_replace(Arc::new(ChatRules { enable: false, ..ChatRules::default() }));
+        rules.send_replace(Arc::new(off));
         looks.changed().await.unwrap();
         let quiet = Arc::clone(&looks.borrow_and_update());
         assert_eq!((quiet.view.name.as_str(), &quiet.view.chat), ("b", &None));

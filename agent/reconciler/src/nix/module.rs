@@ -5,7 +5,7 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
     ("addresses.nix", include_str!("../../../../module/addresses.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
@@ -13,6 +13,7 @@ const FILES: [(&str, &str); 18] = [
     ("options/default.nix", include_str!("../../../../module/options/default.nix")),
     ("options/admin.nix", include_str!("../../../../module/options/admin.nix")),
     ("options/broadcast.nix", include_str!("../../../../module/options/broadcast.nix")),
+    ("options/chat.nix", include_str!("../../../../module/options/chat.nix")),
     ("options/http.nix", include_str!("../../../../module/options/http.nix")),
     ("options/instance.nix", include_str!("../../../../module/options/instance.nix")),
     ("options/metrics.nix", include_str!("../../../../module/options/metrics.nix")),

@@ -143,7 +143,7 @@ fn fetch(stage: &Stage, path: &str) -> Result<http::Reply, String> {
     Ok(reply)
 }
 
-fn shown(stage: &Stage, place: &str, value: &Value) -> Result<(), String> {
+pub(super) fn shown(stage: &Stage, place: &str, value: &Value) -> Result<(), String> {
     told(stage, &format!("{value} at {place}"), |page| page.pointer(place) == Some(value))
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Answer, Connection, PART_MS, REJOIN_MS, Room, Turn};
 use crate::chat::bounds::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_USER};
 use crate::chat::effect::{Done, Effect};
-use crate::chat::events::EventKind;
+use crate::chat::events::{EventKind, SystemUser};
 use crate::chat::ids::{ConnectionId, MessageId, UserId};
 use crate::chat::names::{self, MAX_NAME_CHARS, NameError};
 use crate::chat::rates::REGISTRATIONS;
@@ -158,8 +158,10 @@ impl Room {
         let info = EventKind::ConnectedUserInfo { user: self.view_of(&user) };
         let info = self.event(turn, info);
         turn.send(connection, info);
-        if let Some(since) = since {
-            self.resume(turn, connection, since);
+        match since {
+            Some(since) => self.resume(turn, connection, since),
+            None if has_come => self.greet(turn, connection),
+            None => {}
         }
         if has_come && since.is_some() && self.has_just_begun(turn.now) {
             self.person_mut(&user)?.was_announced = true;
@@ -167,6 +169,14 @@ impl Room {
             self.announce(turn, connection, &user)?;
         }
         Ok(Done::Done)
+    }
+
+    /// Owncast does so after seven seconds and while the stream is live only; here nobody has to wait for it.
+    fn greet(&mut self, turn: &mut Turn, connection: ConnectionId) {
+        if let Some((author, body)) = self.welcome.clone() {
+            let event = self.event(turn, EventKind::System { body, user: SystemUser { display_name: author } });
+            turn.send(connection, event);
+        }
     }
 
     /// Thousands come back at once after a restart, who were told of before it.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{NONCE_MS, Room, Turn};
+use super::{Answer, NONCE_MS, Room, Turn};
+use crate::chat::bounds::MAX_BODY_BYTES;
 use crate::chat::effect::{CloseReason, Done};
 use crate::chat::events::{EventKind, paragraph};
 use crate::chat::ids::MessageId;
@@ -52,6 +53,14 @@ impl Room {
             Some(minutes) => format!("Only those can take part who have been here for {minutes} minutes."),
         });
         slow.into_iter().chain(established).collect()
+    }
+
+    pub(super) fn set_welcome(&mut self, author: String, body: String) -> Answer {
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Refusal::TooLong { bytes: body.len(), limit: MAX_BODY_BYTES });
+        }
+        self.welcome = (!body.is_empty()).then_some((author, body));
+        Ok(Done::Done)
     }
 
     /// Whoever is declared no longer goes on as a guest.

@@ -187,6 +187,17 @@ fn plans_read_as_they_always_did() {
                 }];
             }),
         ),
+        (
+            "chat",
+            text(|world| {
+                let chat = &mut world.settings.chat;
+                "Welcome!".clone_into(&mut chat.welcome_message);
+                chat.established_users_only = true;
+                chat.forbidden_names.push("nixos".to_owned());
+                chat.slow_mode_seconds = 10;
+                chat.history_hours = 24;
+            }),
+        ),
         ("key-removed", text(|world| world.settings.stream_keys.clear())),
         (
             "key-file-gone",
@@ -203,6 +214,12 @@ fn plans_read_as_they_always_did() {
         );
         compare(name, &got);
     }
+}
+
+#[test]
+fn the_rooms_defaults_are_the_settings() {
+    let desired = Desired::resolve(&Settings::default(), &Material::default());
+    assert_eq!(desired.chat, crate::chat::rules::ChatRules::default());
 }
 
 #[test]

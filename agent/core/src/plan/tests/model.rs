@@ -22,6 +22,7 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
             Action::SetOverload { policy } => observed.when_overloaded = Some(policy),
             Action::SetStills { enabled } => observed.stills = Some(enabled),
             Action::SetBroadcastRules { rules } => observed.broadcast_rules = Some(rules),
+            Action::SetChat { rules } => observed.chat = Some(rules),
             Action::SetLatency { level } => observed.latency_level = Some(level),
             Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
             Action::SetTrustedProxies { networks } => observed.trusted_proxies = Some(networks),

@@ -87,7 +87,7 @@ pub(super) async fn server_config(
 }
 
 fn server_config_of(site: &Site) -> Value {
-    let (look, declared) = (site.look(), site.declared());
+    let (look, declared, chat) = (site.look(), site.declared(), site.chat().rules());
     let page = &look.declared;
     let listeners = site.applied.borrow().listeners.clone();
     let address = |listener| listeners.get(&listener).copied();
@@ -97,7 +97,7 @@ fn server_config_of(site: &Site) -> Value {
         "instanceDetails": {
             "name": page.name, "summary": page.summary, "tags": page.tags, "logo": "/logo", "nsfw": page.nsfw,
             "socialHandles": config::handles(&look.view), "extraPageContent": page.page_content,
-            "offlineMessage": page.offline_message, "welcomeMessage": "", "streamTitle": "",
+            "offlineMessage": page.offline_message, "welcomeMessage": chat.welcome_message, "streamTitle": "",
             "customStyles": page.custom_css, "customJavascript": page.custom_javascript,
             "appearanceVariables": config::appearance(&look.view.theme),
         },
@@ -116,7 +116,14 @@ fn server_config_of(site: &Site) -> Value {
         },
         "videoCodec": "libx264",
         "supportedCodecs": ["libx264", "h264_nvenc", "h264_vaapi", "h264_qsv", "h264_v4l2m2m"],
-        "chatDisabled": true,
+        "chatDisabled": !chat.enable,
+        "chatJoinMessagesEnabled": chat.join_messages,
+        "chatEstablishedUserMode": chat.established_users_only,
+        "chatSpamProtectionEnabled": chat.spam_protection,
+        "chatSlurFilterEnabled": false,
+        "chatRequireAuthentication": false,
+        "forbiddenUsernames": chat.forbidden_names,
+        "suggestedUsernames": chat.suggested_names,
         "federation": { "enabled": false },
         "s3": { "enabled": false },
         "yp": { "enabled": false, "instanceUrl": page.public_url },

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::{Json, Response};
+use nixcast_core::chat::rules::ChatRules;
 use nixcast_schema::{Autoplay, Theme};
 use serde::Serialize;
 
 use super::super::Site;
 use super::super::view::{ActionView, PageView};
 use super::open;
-
-/// Bytes of a chat message; Owncast's clients cut there.
-const MOST_SOCKET_BYTES: u32 = 2048;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +33,7 @@ struct Config<'a> {
     external_actions: Vec<ExternalAction<'a>>,
     custom_styles: &'a str,
     appearance_variables: BTreeMap<&'static str, String>,
+    /// Bytes of a chat message; Owncast's clients cut there.
     max_socket_payload_size: u32,
     hide_viewer_count: bool,
     autoplay: &'static str,
@@ -80,10 +79,10 @@ struct Authentication {
 /// `GET /api/config`.
 pub(super) async fn serve(State(site): State<Site>) -> Response {
     let look = site.look();
-    open(Json(config_of(&look.view, &look.declared.custom_css)))
+    open(Json(config_of(&look.view, &look.declared.custom_css, &site.chat().rules())))
 }
 
-fn config_of<'a>(page: &'a PageView, custom_css: &'a str) -> Config<'a> {
+fn config_of<'a>(page: &'a PageView, custom_css: &'a str, chat: &ChatRules) -> Config<'a> {
     Config {
         name: &page.name,
         summary: &page.summary,
@@ -95,13 +94,13 @@ fn config_of<'a>(page: &'a PageView, custom_css: &'a str) -> Config<'a> {
         social_handles: handles(page),
         extra_page_content: &page.content_html,
         stream_title: "",
-        chat_disabled: true,
-        chat_spam_protection_disabled: false,
+        chat_disabled: !chat.enable,
+        chat_spam_protection_disabled: !chat.spam_protection,
         chat_require_authentication: false,
         external_actions: actions(page),
         custom_styles: custom_css,
         appearance_variables: appearance(&page.theme),
-        max_socket_payload_size: MOST_SOCKET_BYTES,
+        max_socket_payload_size: chat.max_message_bytes,
         hide_viewer_count: !page.show_viewer_count,
         autoplay: match page.autoplay {
             Autoplay::Always => "always",
@@ -173,7 +172,8 @@ mod tests {
             }],
             ..PageView::default()
         };
-        let told = serde_json::to_value(config_of(&page, "a{}")).unwrap_or_default();
+        let chat = ChatRules { max_message_bytes: 500, spam_protection: false, ..ChatRules::default() };
+        let told = serde_json::to_value(config_of(&page, "a{}", &chat)).unwrap_or_default();
         for (field, value) in [
             ("name", json!("Harbour")),
             ("hideViewerCount", json!(false)),
@@ -181,7 +181,9 @@ mod tests {
             ("customStyles", json!("a{}")),
             ("appearanceVariables", json!({ "theme-color-action": "#ff0000", "theme-rounded-corners": "4px" })),
             ("federation", json!({ "enabled": false })),
-            ("maxSocketPayloadSize", json!(2048)),
+            ("chatDisabled", json!(false)),
+            ("chatSpamProtectionDisabled", json!(true)),
+            ("maxSocketPayloadSize", json!(500)),
         ] {
             assert_eq!(told[field], value, "{field}");
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::chat::bounds::MAX_BODY_BYTES;
 
 fn set(rules: ChatRules) -> Command {
     Command::SetRules { rules }
@@ -58,6 +59,45 @@ fn a_name_that_is_forbidden_now_is_kept_but_not_taken_again() {
     let rename = |number, name: &str| Command::Rename { connection: ConnectionId(number), name: name.to_owned() };
     assert!(matches!(scene.refused(rename(2, "anna")), Refusal::Name(_)));
     scene.ok(rename(2, "Admin"));
+}
+
+#[test]
+fn a_newcomer_is_welcomed_once_and_alone() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    scene.register("Cleo");
+    scene.ok(Command::SetWelcome { author: "Harbour".to_owned(), body: "<p>Welcome</p>".to_owned() });
+    let welcomed = |effects: Vec<Effect>| {
+        effects
+            .into_iter()
+            .filter_map(|effect| match effect {
+                Effect::Send { connection, event: Event { kind: EventKind::System { body, user }, .. } } => {
+                    Some((connection.0, user.display_name, body))
+                }
+                Effect::Broadcast(Event { kind: EventKind::System { .. }, .. }) => panic!("everybody was told"),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let own = (3, "Harbour".to_owned(), "<p>Welcome</p>".to_owned());
+    assert_eq!(welcomed(scene.join(3, "Cleo")), [own]);
+    assert!(welcomed(scene.join(4, "Cleo")).is_empty(), "another window of hers");
+    for connection in [ConnectionId(3), ConnectionId(4)] {
+        scene.ok(Command::Leave { connection });
+    }
+    scene.now += 60_000;
+    scene.ok(Command::Tick);
+    let back = Command::Join {
+        connection: ConnectionId(5),
+        user: id("Cleo"),
+        address: address(1),
+        since: Some(MessageId::first_of(0)),
+    };
+    assert!(welcomed(scene.ok(back)).is_empty(), "she lost her connection and comes back");
+    scene.ok(Command::SetWelcome { author: "Harbour".to_owned(), body: String::new() });
+    scene.register("Dan");
+    assert!(welcomed(scene.join(6, "Dan")).is_empty());
+    let long = Command::SetWelcome { author: String::new(), body: "x".repeat(MAX_BODY_BYTES + 1) };
+    assert!(matches!(scene.refused(long), Refusal::TooLong { .. }));
 }
 
 #[test]
