@@ -154,9 +154,9 @@ export class Viewer {
     return this.page.evaluate(() => window.__seen.loads);
   }
 
-  /** What a screen reader, a keyboard or tired eyes would stumble over. */
-  async barriers() {
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+  /** What a screen reader, a keyboard or tired eyes would stumble over, anywhere but in `except`. */
+  async barriers(except = []) {
+    const { violations } = await except.reduce((axe, one) => axe.exclude(one), new AxeBuilder({ page: this.page })).analyze();
     return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`);
   }
 

@@ -167,7 +167,8 @@ fn machines_that_read_the_page_are_told_at_once() {
     assert!(robots.header("content-type").unwrap().starts_with("text/plain"));
     assert_eq!(
         robots.text(),
-        "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n"
+        "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n\
+         Disallow: /moderate\nDisallow: /stage\n"
     );
     let quiet = shell(&live);
     for part in ["name=\"robots\"", "name=\"rating\"", "rel=\"canonical\"", "og:image", "twitter:image"] {

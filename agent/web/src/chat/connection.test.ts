@@ -199,6 +199,9 @@ describe('a message', () => {
     world.say(self, resumed());
     connection.say('hi', null, false);
     connection.say('why?', '01', true);
+    expect(world.line.sent.length).toBe(1);
+    expect(world.waits.at(-1)!.milliseconds).toBeGreaterThan(700);
+    await world.again();
     expect(world.line.sent).toMatchObject([
       { type: 'CHAT', body: 'hi' },
       { type: 'CHAT', body: 'why?', replyTo: '01', question: true },
@@ -218,13 +221,15 @@ describe('a message', () => {
     world.say(self, resumed());
     connection.say('one', null, false);
     connection.say('two', null, false);
+    await world.again();
     const [one, two] = nonces(world);
     world.drop();
     connection.say('three', null, false);
     await world.again();
     expect(world.line.sent).toEqual([]);
     world.say(self, chat('01', 'me', { nonce: one }), resumed());
-    expect(nonces(world)[0]).toBe(two);
+    expect(nonces(world)).toEqual([two]);
+    await world.again();
     expect(world.line.sent.map((sent) => (sent as { body: string }).body)).toEqual(['two', 'three']);
   });
 
@@ -256,6 +261,19 @@ describe('a message', () => {
     expect(nonces(world)[0]).not.toBe(nonce);
     connection.forget(nonces(world)[0]!);
     expect(world.pendings).toEqual([]);
+  });
+
+  it('waits for its turn, also after another name', async () => {
+    const { world, connection } = await begin();
+    world.say(self, resumed());
+    connection.tell({ type: 'NAME_CHANGE', newName: 'Mara' });
+    for (const body of ['one', 'two', 'three']) connection.say(body, null, false);
+    for (const count of [1, 2, 3, 4]) {
+      expect(world.line.sent.length).toBe(count);
+      await world.again();
+    }
+    expect(world.line.sent.length).toBe(4);
+    expect(world.waits).toEqual([]);
   });
 
   it('of a moment is not kept for later', async () => {

@@ -40,6 +40,7 @@ it('leaves out what it does not understand', () => {
   expect(personOf({ user: USER, connections: 2, bannedAt: null, timedOutUntil: '2026-01-01T00:00:00Z', moderator: 'owner' })).toMatchObject({
     connections: 2, bannedAt: null, timedOutUntil: 1_767_225_600_000, moderator: null,
   });
-  expect(banOf({ network: '192.0.2.0/24', by: 'Mara', at: 5 })).toEqual({ network: '192.0.2.0/24', by: 'Mara', at: 5, reason: '' });
+  expect(banOf({ network: '192.0.2.0/24', by: 'Mara', at: 5 })).toEqual({ of: { network: '192.0.2.0/24' }, by: 'Mara', at: 5, reason: '' });
+  expect(banOf({ userId: 'u', name: 'Ben', by: null, at: 5 })).toMatchObject({ of: { user: 'u', name: 'Ben' }, by: null });
   expect(entryOf({ at: 5, by: 'Mara', deed: 'ban', target: 'Ben', detail: '' })).toEqual({ at: 5, by: 'Mara', deed: 'ban', target: 'Ben', detail: '' });
 });

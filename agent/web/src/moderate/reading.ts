@@ -20,8 +20,9 @@ export interface Person {
   moderator: 'declared' | 'promoted' | null;
 }
 
-export interface NetworkBan {
-  network: string;
+/** Of a network or of somebody. */
+export interface Ban {
+  of: { network: string } | { user: string; name: string };
   by: string | null;
   at: number | null;
   reason: string;
@@ -58,8 +59,8 @@ export async function readPeople(token: string, words: string, signal: AbortSign
   return (await ask('/api/chat/moderation/users', token, { q: words }, signal)).flatMap((one) => personOf(one) ?? []);
 }
 
-/** The networks that are banned; people are among the people. */
-export async function readBans(token: string, signal: AbortSignal): Promise<NetworkBan[]> {
+/** Newest first. */
+export async function readBans(token: string, signal: AbortSignal): Promise<Ban[]> {
   return (await ask('/api/chat/bans', token, {}, signal)).flatMap((one) => banOf(one) ?? []);
 }
 
@@ -99,9 +100,11 @@ export function personOf(value: unknown): Person | null {
   );
 }
 
-export function banOf(value: unknown): NetworkBan | null {
-  if (!isFields(value) || typeof value['network'] !== 'string') return null;
-  return { network: value['network'], by: words(value['by']) || null, at: moment(value['at']), reason: words(value['reason']) };
+export function banOf(value: unknown): Ban | null {
+  if (!isFields(value)) return null;
+  const { network, userId: user, name } = value;
+  const of = typeof network === 'string' ? { network } : typeof user === 'string' ? { user, name: words(name) || user } : null;
+  return of && { of, by: words(value['by']) || null, at: moment(value['at']), reason: words(value['reason']) };
 }
 
 export function entryOf(value: unknown): Entry | null {
