@@ -21,7 +21,8 @@
   # Submodules carry only what their options declare, so taking them whole leaves nothing out.
   document = {
     apiVersion = "nixcast/v1";
-    inherit (cfg) publicUrl http rtmp admin broadcast chat metrics reconcile;
+    inherit (cfg) publicUrl http rtmp admin broadcast metrics reconcile;
+    chat = cfg.chat // {moderators = lib.attrValues cfg.chat.moderators;};
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
     rtmps = cfg.rtmps // {certificateFile = rendered cfg.rtmps.certificateFile;};
@@ -155,6 +156,7 @@ in {
       ++ barePublicUrl
       ++ silentWebhooks
       ++ chatNames
+      ++ sameCase ["chat" "moderators"] (lib.attrNames cfg.chat.moderators)
       ++ sameCase ["webhooks"] (lib.attrNames cfg.webhooks)
       ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
       ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));

@@ -2,6 +2,31 @@
 {lib, ...}: let
   types = import ../types.nix {inherit lib;};
 
+  moderator = lib.types.submodule ({name, ...}: {
+    options = {
+      name = lib.mkOption {
+        type = types.name 30;
+        readOnly = true;
+        internal = true;
+        description = "Name of the moderator: the attribute's own.";
+      };
+
+      secretFile = lib.mkOption {
+        type = types.secretFile;
+        example = "/run/secrets/moderator-anna";
+        description = ''
+          File that holds the secret to log in with; a newline at its end does not count. Write the path as a string: a
+          path literal would copy the secret into the Nix store, where everyone on the machine can read it.
+
+          The file is read when the settings are applied and again when it changes. While it is missing or empty, this
+          moderator alone cannot log in.
+        '';
+      };
+    };
+
+    config = {inherit name;};
+  });
+
   names = most: types.listOf most (types.filledText 30);
 in {
   options.services.nixcast.chat = {
@@ -124,6 +149,21 @@ in {
       description = ''
         Whether a message can be marked as a question for the speaker. Others vote for it, moderators mark it as
         answered, and `/stage` shows all of them, large, most wanted first.
+      '';
+    };
+
+    moderators = lib.mkOption {
+      type = types.namedEntries 64 moderator;
+      default = {};
+      example = lib.literalExpression ''
+        {
+          anna.secretFile = "/run/secrets/moderator-anna";
+        }
+      '';
+      description = ''
+        Who keeps order, by the name with which they log in at `/moderate` and talk. They hide messages, pause and ban
+        people, answer questions, and make others moderators until they take it back. Nobody in the chat can take their
+        rank: that is declared here. One who is no longer declared goes on as a guest, at once.
       '';
     };
   };

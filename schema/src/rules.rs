@@ -71,15 +71,20 @@ fn rtmps(rtmps: &Value, at: &Path, found: &mut Found) {
 
 fn stream_keys(keys: &Value, at: &Path, found: &mut Found) {
     duplicate_names(keys, at, "stream key", found);
+    shared_files(keys, at, ("keyFile", "key"), found);
+}
+
+/// Of entries that are recognised by their secret.
+fn shared_files(list: &Value, at: &Path, (option, what): (&str, &str), found: &mut Found) {
     let mut owners = BTreeMap::new();
-    for (index, key) in entries(keys) {
-        let (name, Some(file)) = (key["name"].as_str(), key["keyFile"].as_str()) else { continue };
+    for (index, entry) in entries(list) {
+        let (name, Some(file)) = (entry["name"].as_str(), entry[option].as_str()) else { continue };
         let place = at.entry(index, name);
         if let Some(owner) = owners.insert(file, place.clone()) {
             found.add(
-                &place.name("keyFile"),
+                &place.name(option),
                 format!("is the same file as that of {owner}"),
-                "give each key a file of its own: with one secret the two could not be told apart",
+                format!("give each {what} a file of its own: with one secret the two could not be told apart"),
             );
         }
     }
@@ -112,6 +117,8 @@ fn public_url(url: &Value, at: &Path, found: &mut Found) {
 }
 
 fn chat(chat: &Value, at: &Path, found: &mut Found) {
+    duplicate_names(&chat["moderators"], &at.name("moderators"), "moderator", found);
+    shared_files(&chat["moderators"], &at.name("moderators"), ("secretFile", "moderator"), found);
     for list in ["forbiddenNames", "suggestedNames"] {
         let place = at.name(list);
         let mut seen = BTreeMap::new();

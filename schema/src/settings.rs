@@ -431,6 +431,22 @@ pub struct Chat {
     /// Whether a message can be marked as a question for the speaker, and voted for.
     #[schemars(extend("x-effect" = "live"))]
     pub questions: bool,
+    /// Who keeps order, ordered by name. At most 64.
+    #[schemars(length(max = 64))]
+    pub moderators: Vec<Moderator>,
+}
+
+/// Somebody who keeps order in the chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Moderator {
+    /// Name to log in with, and in the chat: 1 to 30 letters, digits, ".", "_" or "-".
+    #[schemars(length(min = 1, max = 30), extend("x-effect" = "live", "format" = "name"))]
+    pub name: String,
+    /// Absolute path, outside the Nix store, of the file that holds the secret to log in with. One trailing newline is
+    /// ignored.
+    #[schemars(extend("x-effect" = "live", "format" = "secret-path"))]
+    pub secret_file: String,
 }
 
 /// One rung of the ladder.
@@ -589,6 +605,7 @@ impl Default for Chat {
             history_messages: 50,
             history_hours: 2,
             questions: true,
+            moderators: Vec::new(),
         }
     }
 }

@@ -208,3 +208,26 @@ fn names_of_the_chat_are_told_apart() {
         ],
     );
 }
+
+#[test]
+fn moderators_are_told_apart() {
+    let moderator = |name: &str, file: &str| json!({ "name": name, "secretFile": file });
+    check(
+        &[(
+            "/chat/moderators",
+            json!([
+                moderator("anna", "/run/secrets/anna"),
+                moderator("Anna", "/run/secrets/other"),
+                moderator("ben", "/run/secrets/anna"),
+                moderator("c d", "hunter2"),
+            ]),
+        )],
+        &[
+            "services.nixcast.chat.moderators.\"c d\".name: \"c d\" is not a usable name",
+            "services.nixcast.chat.moderators.\"c d\".secretFile: is not the absolute path of a file",
+            "services.nixcast.chat.moderators.Anna: differs from \"anna\" only in upper and lower case",
+            "services.nixcast.chat.moderators.ben.secretFile: is the same file as that of \
+             services.nixcast.chat.moderators.anna",
+        ],
+    );
+}

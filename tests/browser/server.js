@@ -99,6 +99,7 @@ function settings(ports, streamKey) {
       historyMessages: 50,
       historyHours: 2,
       questions: true,
+      moderators: [],
     },
     webhooks: [],
     metrics: { enable: false, allowFrom: ['127.0.0.1'] },

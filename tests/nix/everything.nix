@@ -138,6 +138,10 @@
       historyMessages = 100;
       historyHours = 24;
       questions = false;
+      moderators = {
+        anna.secretFile = "/run/secrets/anna";
+        "ben.b".secretFile = "/run/secrets/ben";
+      };
     };
     reconcile = {
       intervalSeconds = 300;

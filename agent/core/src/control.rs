@@ -72,6 +72,8 @@ pub enum ObjectId {
     Broadcast,
     /// The chat's rules.
     Chat,
+    /// By name.
+    Moderator(String),
     Rung(String),
     Webhook(String),
     Metrics,
@@ -151,7 +153,7 @@ pub struct Certificate {
     pub key: Fingerprint,
 }
 
-/// What a signing secret or a private key is compared by.
+/// What a signing secret, a private key or the secret of a moderator is compared by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fingerprint {
@@ -240,6 +242,8 @@ pub struct Observed {
     pub broadcast_rules: Option<BroadcastRules>,
     /// None until the agent has spoken.
     pub chat: Option<ChatRules>,
+    /// What the secret of each declared moderator is recognised by.
+    pub moderators: BTreeMap<String, Fingerprint>,
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, Webhook>,
     /// None until the agent has spoken.
@@ -391,6 +395,14 @@ pub enum Action {
     },
     SetChat {
         rules: ChatRules,
+    },
+    /// Whoever shows this secret together with this name is the moderator of that name.
+    PutModerator {
+        name: String,
+        grant: Fingerprint,
+    },
+    RemoveModerator {
+        name: String,
     },
     PutRung {
         rung: Rung,

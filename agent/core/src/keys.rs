@@ -10,7 +10,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::control::KeyGrant;
+use crate::control::{Fingerprint, KeyGrant};
 
 /// Shortest stream key accepted, bytes. Below this a key can be guessed over the network.
 pub const MIN_KEY_BYTES: usize = 8;
@@ -121,11 +121,22 @@ impl Salt {
 /// Says nothing about whether the grant is enabled or expired. A grant that cannot be read matches no key.
 #[must_use]
 pub fn verify(grant: &KeyGrant, presented: &[u8]) -> bool {
-    let (Some(salt), Some(hash)) = (Salt::from_hex(&grant.salt), from_hex::<32>(&grant.hash)) else {
+    matches(&grant.salt, &grant.hash, presented)
+}
+
+fn matches(salt: &str, hash: &str, presented: &[u8]) -> bool {
+    let (Some(salt), Some(hash)) = (Salt::from_hex(salt), from_hex::<32>(hash)) else {
         return false;
     };
     let presented_hash = Zeroizing::new(hmac(&salt, presented));
     presented_hash.as_slice().ct_eq(&hash).into()
+}
+
+/// Whether `presented` is the secret that `held` was made from, as [`verify`] says of a stream key.
+#[must_use]
+pub fn recognise(held: &Fingerprint, presented: &[u8]) -> bool {
+    let Fingerprint { salt, hash } = held;
+    matches(salt, hash, presented)
 }
 
 /// HMAC-SHA-256 of a secret under `salt`, lowercase hex: what it is compared by.

@@ -23,7 +23,8 @@ mod tests;
 
 pub use change::{Change, ChangeKind, FieldChange};
 pub use desired::{
-    Desired, DesiredAdmin, DesiredCertificate, DesiredKey, DesiredLogo, DesiredWebhook, Material, Picture,
+    Desired, DesiredAdmin, DesiredCertificate, DesiredKey, DesiredLogo, DesiredModerator, DesiredWebhook, Material,
+    Picture,
 };
 pub use text::{Colour, render};
 pub(crate) use text::{effect_name, field_line, values_of};
@@ -90,8 +91,8 @@ impl Plan {
 /// listener with TLS needs its certificate first, and a certificate goes after its listener.
 fn rank(action: &Action) -> u8 {
     match action {
-        Action::RemoveStreamKey { .. } | Action::SetCertificate { .. } => 0,
-        Action::PutStreamKey { .. } | Action::SetAdmin { .. } => 1,
+        Action::RemoveStreamKey { .. } | Action::RemoveModerator { .. } | Action::SetCertificate { .. } => 0,
+        Action::PutStreamKey { .. } | Action::PutModerator { .. } | Action::SetAdmin { .. } => 1,
         Action::SetLatency { .. } | Action::SetEncoder { .. } | Action::SetChat { .. } => 2,
         Action::Bind { .. }
         | Action::Unbind { .. }
@@ -122,6 +123,7 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
         | ObjectId::Stills
         | ObjectId::Broadcast
         | ObjectId::Chat
+        | ObjectId::Moderator(_)
         | ObjectId::Webhook(_)
         | ObjectId::Metrics => Effect::Live,
         ObjectId::Latency | ObjectId::Encoder | ObjectId::Rung(_) => Effect::Segment,

@@ -137,8 +137,14 @@ impl Chat {
 
     /// Puts the declared rules and moderators in force.
     pub(crate) async fn declare(&self, rules: ChatRules, moderators: BTreeSet<String>) -> Result<(), ChatError> {
-        self.apply(Command::SetModerators { names: moderators }).await?;
+        self.declare_moderators(moderators).await?;
         self.apply(Command::SetRules { rules }).await?;
+        Ok(())
+    }
+
+    /// Those of these names, and nobody else whose secret was shown before, moderate from now on.
+    pub(crate) async fn declare_moderators(&self, names: BTreeSet<String>) -> Result<(), ChatError> {
+        self.apply(Command::SetModerators { names }).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! One task owns listeners and settings; connections hand it requests. Who may connect is the socket's file mode and
 //! its folder's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::broadcast::{ChannelFacts, ChannelHandle};
 use crate::chat::ChatError;
 use crate::counts;
-use crate::declared::Declared;
+use crate::declared::{Declared, Moderators};
 use crate::ingest::{self, Ingest, Tls};
 use crate::listeners::Port;
 use crate::tasks;
@@ -125,6 +125,7 @@ impl Control {
             stills: declared.stills,
             broadcast_rules: declared.broadcast_rules.clone(),
             chat: declared.chat.as_ref().map(|_spoken| ChatRules::clone(&self.site.chat().rules())),
+            moderators: declared.moderators.0.clone(),
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
             metrics: declared.metrics.clone(),
@@ -171,6 +172,16 @@ impl Control {
                     OutcomeResult::Applied
                 }
                 Action::SetChat { rules } => self.set_chat(&mut declared, rules).await,
+                Action::PutModerator { name, grant } => {
+                    let mut moderators = declared.moderators.clone();
+                    moderators.0.insert(name, grant);
+                    self.set_moderators(&mut declared, moderators).await
+                }
+                Action::RemoveModerator { name } => {
+                    let mut moderators = declared.moderators.clone();
+                    moderators.0.remove(&name);
+                    self.set_moderators(&mut declared, moderators).await
+                }
                 action => declare(&mut declared, action),
             };
             if let OutcomeResult::Held { reason } = &result {
@@ -199,9 +210,20 @@ impl Control {
             let reason = format!("{}.welcomeMessage: {}", ObjectId::Chat, tasks::chain(&error));
             return OutcomeResult::Held { reason };
         }
-        match self.site.chat().declare(rules.clone(), BTreeSet::new()).await {
+        match self.site.chat().declare(rules.clone(), declared.moderators.names()).await {
             Ok(()) => {
                 declared.chat = Some(rules);
+                OutcomeResult::Applied
+            }
+            Err(error) => OutcomeResult::Held { reason: tasks::chain(&error) },
+        }
+    }
+
+    /// Whoever is no longer among them goes on as a guest, at once.
+    async fn set_moderators(&self, declared: &mut Declared, moderators: Moderators) -> OutcomeResult {
+        match self.site.chat().declare_moderators(moderators.names()).await {
+            Ok(()) => {
+                declared.moderators = moderators;
                 OutcomeResult::Applied
             }
             Err(error) => OutcomeResult::Held { reason: tasks::chain(&error) },
@@ -333,7 +355,9 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
         | Action::Unbind { .. }
         | Action::SetCertificate { .. }
         | Action::RemoveCertificate
-        | Action::SetChat { .. } => {}
+        | Action::SetChat { .. }
+        | Action::PutModerator { .. }
+        | Action::RemoveModerator { .. } => {}
     }
     OutcomeResult::Applied
 }

@@ -2,12 +2,15 @@
 //!
 //! Owned by the control task, which replaces it whole; admission, pages and the broadcast hold a `watch` on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
-use nixcast_core::control::{AdminGrant, BroadcastRules, Certificate, KeyGrant, Metrics, Page, Rung, Webhook};
+use nixcast_core::control::{
+    AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, Rung, Webhook,
+};
+use nixcast_core::keys;
 use nixcast_core::ladder::LatencyLevel;
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::{Encoder, Network, Overload, Takeover};
@@ -33,11 +36,30 @@ pub(crate) struct Declared {
     pub(crate) broadcast_rules: Option<BroadcastRules>,
     /// None until the agent has spoken for the first time; what is in force is with [`crate::chat::Chat`].
     pub(crate) chat: Option<ChatRules>,
+    pub(crate) moderators: Moderators,
     pub(crate) ladder: BTreeMap<String, Rung>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     /// Of those webhooks that have one.
     pub(crate) signing_secrets: BTreeMap<String, SigningSecret>,
     pub(crate) metrics: Option<Metrics>,
+}
+
+/// The declared moderators, each with what their secret is recognised by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Moderators(pub(crate) BTreeMap<String, Fingerprint>);
+
+impl Moderators {
+    /// Whether that is the secret of the moderator of that name. A name that nobody has takes as long as a wrong secret.
+    #[allow(dead_code, reason = "the log-in of moderators asks it")]
+    pub(crate) fn check(&self, name: &str, secret: &str) -> bool {
+        let nobody = Fingerprint { salt: "0".repeat(32), hash: "0".repeat(64) };
+        let held = self.0.get(name);
+        keys::recognise(held.unwrap_or(&nobody), secret.as_bytes()) && held.is_some()
+    }
+
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        self.0.keys().cloned().collect()
+    }
 }
 
 impl Declared {
@@ -60,3 +82,37 @@ impl Declared {
 
 /// How parts of the engine follow the settings.
 pub(crate) type Watch = tokio::sync::watch::Receiver<Arc<Declared>>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use nixcast_core::keys::{Salt, StreamKeySecret};
+
+    use super::*;
+
+    #[test]
+    fn only_name_and_secret_together_make_a_moderator() {
+        let grant = |secret: &str, salt: u8| {
+            let salt = Salt::new([salt; 16]);
+            let hash = StreamKeySecret::from_file_content(secret.as_bytes()).unwrap().hash(&salt);
+            Fingerprint { salt: salt.to_hex(), hash }
+        };
+        let moderators = Moderators(BTreeMap::from([
+            ("anna".to_owned(), grant("correct-horse", 1)),
+            ("ben".to_owned(), grant("battery-staple", 2)),
+        ]));
+        for (name, secret, is_one) in [
+            ("anna", "correct-horse", true),
+            ("ben", "battery-staple", true),
+            ("anna", "battery-staple", false),
+            ("Anna", "correct-horse", false),
+            ("anna", "correct-horse\n", false),
+            ("anna", "", false),
+            ("", "correct-horse", false),
+            ("cleo", "", false),
+        ] {
+            assert_eq!(moderators.check(name, secret), is_one, "{name} {secret}");
+        }
+    }
+}

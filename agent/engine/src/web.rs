@@ -42,7 +42,7 @@ use crate::broadcast::{ChannelHandle, unix_millis};
 use crate::chat::{self, Chat};
 use crate::control::Applied;
 use crate::counts;
-use crate::declared::{Declared, Watch};
+use crate::declared::{Declared, Moderators, Watch};
 use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
@@ -175,6 +175,12 @@ impl Site {
 
     pub(crate) fn webhooks(&self) -> &Webhooks {
         &self.webhooks
+    }
+
+    /// The declared moderators of this moment.
+    #[allow(dead_code, reason = "the log-in of moderators asks them")]
+    pub(crate) fn moderators(&self) -> Moderators {
+        self.declared.borrow().moderators.clone()
     }
 
     pub(crate) fn chat(&self) -> &Chat {

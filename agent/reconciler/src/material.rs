@@ -1,5 +1,5 @@
-//! What lies behind the document's paths: stream keys, the admin password, webhook secrets, the certificate of
-//! publishers with TLS and the logo.
+//! What lies behind the document's paths: stream keys, the admin password, secrets of moderators and webhooks, the
+//! certificate of publishers with TLS and the logo.
 //!
 //! The only code of the whole program that reads a secret file. A file that cannot be used holds back its own object,
 //! with a reason that names the option and the path and never the content. Called by the loop before each comparison.
@@ -34,6 +34,7 @@ const READ_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) struct Reader {
     keys: BTreeMap<String, (StreamKeySecret, Salt)>,
     admin: BTreeMap<String, (AdminPassword, Salt)>,
+    moderators: BTreeMap<String, (StreamKeySecret, Salt)>,
     webhooks: BTreeMap<String, (SigningSecret, Salt)>,
     private_key: BTreeMap<String, (PrivateKey, Salt)>,
     last_logo: Option<(PathBuf, Picture)>,
@@ -46,6 +47,8 @@ struct Wanted {
     keys: Vec<(String, PathBuf)>,
     /// At most one, by the fixed name [`ONLY`].
     admin: Vec<(String, PathBuf)>,
+    /// Name and path of each moderator's secret.
+    moderators: Vec<(String, PathBuf)>,
     /// Name and path of each webhook's secret.
     webhooks: Vec<(String, PathBuf)>,
     /// None while publishers may not connect with TLS, as is the next.
@@ -66,6 +69,7 @@ impl Wanted {
         Self {
             keys: settings.stream_keys.iter().map(|key| entry(&key.name, &key.key_file)).collect(),
             admin: settings.admin.password_file.iter().map(|path| entry(ONLY, path)).collect(),
+            moderators: settings.chat.moderators.iter().map(|one| entry(&one.name, &one.secret_file)).collect(),
             webhooks: webhooks.filter_map(|hook| Some(entry(&hook.name, hook.secret_file.as_ref()?))).collect(),
             certificate: rtmps.and_then(|rtmps| rtmps.certificate_file.as_ref()).map(PathBuf::from),
             private_key: rtmps.iter().filter_map(|rtmps| Some(entry(ONLY, rtmps.key_file.as_ref()?))).collect(),
@@ -76,8 +80,13 @@ impl Wanted {
 
 /// Every file that `settings` refers to, whether it exists or not.
 pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let Wanted { keys, admin, webhooks, certificate, private_key, logo } = Wanted::of(settings);
-    [keys, admin, webhooks, private_key].into_iter().flatten().map(|(_, path)| path).chain(certificate).chain(logo)
+    let Wanted { keys, admin, moderators, webhooks, certificate, private_key, logo } = Wanted::of(settings);
+    [keys, admin, moderators, webhooks, private_key]
+        .into_iter()
+        .flatten()
+        .map(|(_, path)| path)
+        .chain(certificate)
+        .chain(logo)
 }
 
 impl Reader {
@@ -86,13 +95,14 @@ impl Reader {
         let wanted = Wanted::of(settings);
         let deadline = Instant::now() + READ_DEADLINE;
         // All are under way before the first is waited for.
-        let [keys, admin, webhooks] =
-            [&wanted.keys, &wanted.admin, &wanted.webhooks].map(|files| self.start(files, secret::read));
+        let [keys, admin, moderators, webhooks] = [&wanted.keys, &wanted.admin, &wanted.moderators, &wanted.webhooks]
+            .map(|files| self.start(files, secret::read));
         let private_key = self.start(&wanted.private_key, secret::read_private_key);
         let certificate = wanted.certificate.as_deref().map(|path| self.reads.start(path, secret::read_certificate));
         let logo = wanted.logo.as_deref().map(|path| self.reads.start(path, logo::read));
         let keys = self.finish(keys, deadline, StreamKeySecret::from_file_content).await;
         let admin = self.finish(admin, deadline, AdminPassword::from_file_content).await;
+        let moderators = self.finish(moderators, deadline, StreamKeySecret::from_file_content).await;
         let webhooks = self.finish(webhooks, deadline, SigningSecret::from_file_content).await;
         let private_key = self.finish(private_key, deadline, PrivateKey::from_file_content).await;
         let certificate =
@@ -102,6 +112,7 @@ impl Reader {
             None => None,
         };
         let key_option = |name: &str| format!("{}.keyFile", ObjectId::StreamKey(name.to_owned()));
+        let moderator_option = |name: &str| format!("{}.secretFile", ObjectId::Moderator(name.to_owned()));
         let hook_option = |name: &str| format!("{}.secretFile", ObjectId::Webhook(name.to_owned()));
         let password_option = |_: &str| format!("{}.passwordFile", ObjectId::Admin);
         let private_key_option = |_: &str| format!("{}.keyFile", ObjectId::Listener(Listener::Rtmps));
@@ -111,6 +122,7 @@ impl Reader {
             certificate: certificate_of(wanted.certificate.as_deref(), certificate, private_key),
             keys: salted(&mut self.keys, &wanted.keys, keys, key_option),
             admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(ONLY),
+            moderators: salted(&mut self.moderators, &wanted.moderators, moderators, moderator_option),
             webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
             logo: self.logo(wanted.logo, logo),
         }

@@ -9,7 +9,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nixcast_core::control::Observed;
-use nixcast_schema::{Effect, ExternalAction, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{
+    Effect, ExternalAction, Moderator, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent,
+};
 use nixcast_tests::agent::Agent;
 use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::clip::Clip;
@@ -72,12 +74,15 @@ impl Stage {
             path
         };
         let (password, signing) = (secret("password"), secret("signing"));
+        let moderator = secret("moderator");
+        secret("moderator-rotated");
         secret("guest-rotated");
         secret("password-rotated");
         secret("signing-rotated");
         let picture = scene.folder().join("picture.svg").to_str().unwrap().to_owned();
         fs::write(&picture, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"/>").unwrap();
         declare(&mut scene.settings, &receivers[0], password, signing);
+        scene.settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: moderator }];
         let authority = Authority::new();
         let pair = authority.issue(KeyKind::Pkcs8);
         let again = authority.issue_again();

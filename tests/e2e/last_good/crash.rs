@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nixcast_schema::{Encoder, Network, Overload, Settings, Takeover, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{Encoder, Moderator, Network, Overload, Settings, Takeover, Variant, Webhook, WebhookEvent};
 use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::server::{Scene, binary, free_port};
 use nixcast_tests::wait;
@@ -56,12 +56,17 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
         events: vec![WebhookEvent::StreamStarted],
         secret_file,
     };
+    let moderator =
+        |name: &str, file: &str| Moderator { name: name.to_owned(), secret_file: secret(file).unwrap_or_default() };
+    let old_moderators = vec![moderator("gone", "gone-mate"), moderator("kept", "mate")];
+    let new_moderators = vec![moderator("kept", "other-mate"), moderator("new", "new-mate")];
     let (admin, hook, other_hook) = (secret("admin"), secret("hook"), secret("other-hook"));
     let plain = scene.settings.rtmps.clone();
     scene.declare_rtmps(&Authority::new().issue(KeyKind::Pkcs8));
     let rtmps = std::mem::replace(&mut scene.settings.rtmps, plain);
     let mut old = scene.settings.clone();
     old.stream_keys.retain(|key| key.name != "new");
+    old.chat.moderators = old_moderators;
     old.webhooks = vec![webhook("gone", None), webhook("kept", hook)];
 
     let mut new = scene.settings.clone();
@@ -78,6 +83,7 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     new.video.when_overloaded = Overload::DropLowest;
     new.video.stills = !old.video.stills;
     new.chat.slow_mode_seconds = 7;
+    new.chat.moderators = new_moderators;
     new.broadcast.takeover = Takeover::Never;
     new.rtmps = rtmps;
     new.video.variants[0].order = 900;

@@ -118,26 +118,31 @@ fn the_engine_is_given_neither_key_nor_password_nor_path() {
     // Stands in the engine's memory for sure, or looking through it proves nothing.
     let marker = format!("marker-{}", random());
     let scene = start(&marker);
-    let Secrets { key, password, hook, tls, authority: _ } = &scene.secrets;
+    let Secrets { key, password, hook, moderator, tls, authority: _ } = &scene.secrets;
     let line = tls.key.lines().nth(1).expect("a key has more than its first line").to_owned();
     let hash = scene.pair.observe().stream_keys["main"].hash.clone();
     let folder = scene.vault.root().to_str().unwrap().to_owned();
-    let needles: Vec<&[u8]> = [&marker, &hash, key, password, hook, &line, &folder].map(String::as_bytes).to_vec();
+    let needles: Vec<&[u8]> =
+        [&marker, &hash, key, password, hook, moderator, &line, &folder].map(String::as_bytes).to_vec();
 
     let engine = scene.pair.engine.id();
-    let [has_marker, has_hash, has_key, has_password, has_hook, has_line, has_folder] =
+    let [has_marker, has_hash, has_key, has_password, has_hook, has_moderator, has_line, has_folder] =
         memory::count(engine, &needles).try_into().expect("one count for each needle");
     assert!(has_marker > 0 && has_hash > 0, "what the engine does hold is not found: {has_marker}, {has_hash}");
-    assert_eq!((has_key, has_password, has_folder), (0, 0, 0), "key, password and path in the engine's memory");
+    assert_eq!(
+        (has_key, has_password, has_moderator, has_folder),
+        (0, 0, 0, 0),
+        "secrets and path in the engine's memory"
+    );
     // It has to sign with this one, and to speak TLS with that.
     println!(
         "the webhook's secret stands in the engine's memory {has_hook} times, a line of the private key {has_line}"
     );
 
     // The same search finds each of them where it belongs.
-    let [_, _, has_key, has_password, has_hook, has_line, has_folder] =
+    let [_, _, has_key, has_password, has_hook, has_moderator, has_line, has_folder] =
         memory::count(scene.pair.agent().id(), &needles).try_into().expect("one count for each needle");
-    let in_agent = [has_key, has_password, has_hook, has_line, has_folder];
+    let in_agent = [has_key, has_password, has_hook, has_moderator, has_line, has_folder];
     assert!(in_agent.iter().all(|count| *count > 0), "the agent's memory holds them {in_agent:?} times");
 
     for entry in fs::read_dir(format!("/proc/{engine}/fd")).unwrap().flatten() {

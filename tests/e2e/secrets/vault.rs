@@ -14,7 +14,7 @@ use nixcast_core::control::Observed;
 use nixcast_core::keys::Salt;
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_core::{keys, passwords};
-use nixcast_schema::{Rtmps, Settings, StreamKey, Webhook, WebhookEvent};
+use nixcast_schema::{Moderator, Rtmps, Settings, StreamKey, Webhook, WebhookEvent};
 use nixcast_tests::certificate::{Authority, KeyKind, Pair};
 use nixcast_tests::server::free_port;
 use tempfile::TempDir;
@@ -23,6 +23,7 @@ use tempfile::TempDir;
 pub(super) const KEY: &str = "live/main";
 pub(super) const PASSWORD: &str = "live/admin";
 pub(super) const HOOK: &str = "hook";
+pub(super) const MODERATOR: &str = "live/mate";
 pub(super) const TLS: &str = "live/tls-key";
 
 /// One secret of every kind.
@@ -31,6 +32,7 @@ pub(super) struct Secrets {
     pub(super) key: String,
     pub(super) password: String,
     pub(super) hook: String,
+    pub(super) moderator: String,
     /// Its certificate is no secret, and comes and goes with it.
     pub(super) tls: Pair,
     /// What publishers have to trust.
@@ -42,12 +44,25 @@ impl Secrets {
     pub(super) fn random() -> Self {
         let authority = Arc::new(Authority::new());
         let tls = authority.issue(KeyKind::Pkcs8);
-        Self { key: random(), password: format!("pass word {}", random()), hook: random(), tls, authority }
+        Self {
+            key: random(),
+            password: format!("pass word {}", random()),
+            hook: random(),
+            moderator: random(),
+            tls,
+            authority,
+        }
     }
 
     /// Contents of the files.
-    pub(super) fn each(&self) -> [(&'static str, &str); 4] {
-        [(KEY, &self.key), (PASSWORD, &self.password), (HOOK, &self.hook), (TLS, &self.tls.key)]
+    pub(super) fn each(&self) -> [(&'static str, &str); 5] {
+        [
+            (KEY, &self.key),
+            (PASSWORD, &self.password),
+            (HOOK, &self.hook),
+            (MODERATOR, &self.moderator),
+            (TLS, &self.tls.key),
+        ]
     }
 
     /// Whatever gives one of them away: of the private key each line of its file that holds some of it, and the number
@@ -60,7 +75,7 @@ impl Secrets {
         let at = der.windows(head.len()).position(|bytes| bytes == head).expect("a key of P-256") + head.len();
         // 64 letters a line are 48 bytes.
         let lines = &base64[..=(at + 31) / 48];
-        let words = [&self.key, &self.password, &self.hook].map(String::as_str);
+        let words = [&self.key, &self.password, &self.hook, &self.moderator].map(String::as_str);
         let texts = words.into_iter().chain(lines.iter().copied()).map(|text| text.as_bytes().to_vec());
         texts.chain([der[at..at + 32].to_vec()]).collect()
     }
@@ -76,8 +91,11 @@ impl Secrets {
         let chain = CertificateChain::from_file_content(self.tls.chain.as_bytes()).expect("a usable chain");
         let private_key = PrivateKey::from_file_content(self.tls.key.as_bytes()).expect("a usable private key");
         let is_shown = observed.certificate.as_ref().is_some_and(|shown| shown.is_of(&chain, &private_key));
+        let moderator = observed.moderators.get("mate");
+        let is_moderator = moderator.is_some_and(|held| keys::recognise(held, self.moderator.as_bytes()));
         // The slow one last, and only when it counts.
         key && is_hook
+            && is_moderator
             && is_shown
             && (observed.admin.as_ref())
                 .is_some_and(|admin| passwords::verify(&admin.password_hash, self.password.as_bytes()))
@@ -269,6 +287,7 @@ impl Vault {
             events: vec![WebhookEvent::StreamStarted],
             secret_file: Some(text(HOOK)),
         });
+        settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: text(MODERATOR) }];
         settings.rtmps = Rtmps {
             enable: true,
             address: "127.0.0.1".to_owned(),

@@ -1,11 +1,16 @@
-//! The chat's rules: one object, because a message is judged by all of them at once.
+//! The chat: its rules are one object, because a message is judged by all of them at once, and each moderator is one.
+//!
+//! A declared moderator whose secret cannot be had keeps the one that the engine holds; one who never had one cannot log
+//! in. One who is no longer declared goes at once.
 
 use serde_json::json;
 
 use super::change::{Change, Fields};
+use super::keys::{MASKED, MASKED_OTHER};
 use super::{Desired, Plan};
 use crate::chat::rules::ChatRules;
-use crate::control::{Action, ObjectId, Observed, Phase};
+use crate::control::{Action, Fingerprint, ObjectId, Observed, Phase};
+use crate::keys::Salt;
 
 /// Before a listener opens, so that nobody who comes back to a restarted engine is told that there is no chat.
 const PHASE: Phase = Phase::Prepare;
@@ -14,6 +19,42 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     let had = observed.chat.as_ref().map(fields);
     if let Some(change) = Change::between(ObjectId::Chat, had, Some(fields(&desired.chat))) {
         plan.push(PHASE, Action::SetChat { rules: desired.chat.clone() }, change);
+    }
+    moderators(desired, observed, plan);
+}
+
+fn moderators(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    let fields = |object: &ObjectId, shown: &str| Some(vec![(format!("{object}.secretFile"), json!(shown))]);
+    for name in observed.moderators.keys().filter(|name| !desired.moderators.contains_key(*name)) {
+        let object = ObjectId::Moderator(name.clone());
+        let had = fields(&object, MASKED);
+        if let Some(change) = Change::between(object, had, None) {
+            plan.push(Phase::Switch, Action::RemoveModerator { name: name.clone() }, change);
+        }
+    }
+    for (name, (secret, fresh_salt)) in &desired.moderators {
+        let object = ObjectId::Moderator(name.clone());
+        let have = observed.moderators.get(name);
+        let secret = match secret {
+            Ok(secret) => secret,
+            Err(reason) => {
+                plan.hold(object, reason.clone());
+                continue;
+            }
+        };
+        let is_of =
+            |held: &&Fingerprint| Salt::from_hex(&held.salt).is_some_and(|salt| secret.hash(&salt) == held.hash);
+        if have.filter(is_of).is_some() {
+            continue;
+        }
+        let (had, want) = match have {
+            Some(_) => (fields(&object, MASKED), fields(&object, MASKED_OTHER)),
+            None => (None, fields(&object, MASKED)),
+        };
+        let grant = Fingerprint { salt: fresh_salt.to_hex(), hash: secret.hash(fresh_salt) };
+        if let Some(change) = Change::between(object, had, want) {
+            plan.push(Phase::Switch, Action::PutModerator { name: name.clone(), grant }, change);
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use nixcast_schema::{
-    Admin, Chat, Encoder, Instance, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video, WebhookEvent,
+    Admin, Chat, Encoder, Instance, Moderator, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video,
+    WebhookEvent,
 };
 
 use super::Held;
@@ -37,6 +38,7 @@ pub struct Desired {
     pub stills: bool,
     pub broadcast_rules: BroadcastRules,
     pub chat: ChatRules,
+    pub moderators: BTreeMap<String, DesiredModerator>,
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, DesiredWebhook>,
@@ -92,6 +94,10 @@ pub struct DesiredWebhook {
 /// A declared signing secret, or why there is none right now; and the salt for a new fingerprint.
 pub(crate) type DesiredSecret = (Result<SigningSecret, String>, Salt);
 
+/// The secret of a declared moderator, under the rules of a stream key, or why there is none right now; and the salt for
+/// a new fingerprint.
+pub type DesiredModerator = (Result<StreamKeySecret, String>, Salt);
+
 /// The page's picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DesiredLogo {
@@ -120,6 +126,8 @@ pub struct Material {
     pub keys: BTreeMap<String, (Result<StreamKeySecret, String>, Salt)>,
     /// Present if a password is declared.
     pub admin: Option<(Result<AdminPassword, String>, Salt)>,
+    /// By name of the moderator.
+    pub moderators: BTreeMap<String, DesiredModerator>,
     /// By name of the webhook, where a secret is declared.
     pub webhooks: BTreeMap<String, DesiredSecret>,
     /// Present if publishers may connect with TLS.
@@ -176,6 +184,7 @@ impl Desired {
             when_overloaded: video.when_overloaded,
             stills: video.stills,
             broadcast_rules: BroadcastRules { grace_seconds: broadcast.grace_seconds, takeover: broadcast.takeover },
+            moderators: chat.moderators.iter().map(|moderator| desired_moderator(moderator, material)).collect(),
             chat: chat_rules(chat),
             ladder: ladder(video),
             webhooks: webhooks
@@ -192,6 +201,7 @@ impl Desired {
         let listeners = [Listener::Http, Listener::Rtmp].map(ObjectId::Listener);
         let keys = self.stream_keys.keys().cloned().map(ObjectId::StreamKey);
         let rungs = self.ladder.keys().cloned().map(ObjectId::Rung);
+        let moderators = self.moderators.keys().cloned().map(ObjectId::Moderator);
         let webhooks = self.webhooks.keys().cloned().map(ObjectId::Webhook);
         listeners
             .into_iter()
@@ -208,6 +218,7 @@ impl Desired {
                 ObjectId::Broadcast,
                 ObjectId::Chat,
             ])
+            .chain(moderators)
             .chain(rungs)
             .chain(webhooks)
             .chain([ObjectId::Metrics])
@@ -269,6 +280,13 @@ fn desired_webhook(webhook: &nixcast_schema::Webhook, material: &Material) -> De
     DesiredWebhook { enabled: *enable, url: url.clone(), events: events.clone(), secret }
 }
 
+fn desired_moderator(moderator: &Moderator, material: &Material) -> (String, DesiredModerator) {
+    let Moderator { name, secret_file } = moderator;
+    let option = ObjectId::Moderator(name.clone());
+    let unread = || (Err(format!("{option}.secretFile: {secret_file} was not read")), Salt::new([0; 16]));
+    (name.clone(), material.moderators.get(name).cloned().unwrap_or_else(unread))
+}
+
 fn chat_rules(chat: &Chat) -> ChatRules {
     let Chat {
         enable,
@@ -284,6 +302,7 @@ fn chat_rules(chat: &Chat) -> ChatRules {
         history_messages,
         history_hours,
         questions,
+        moderators: _,
     } = chat.clone();
     ChatRules {
         enable,

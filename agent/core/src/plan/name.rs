@@ -23,6 +23,7 @@ impl fmt::Display for ObjectId {
             Self::Overload => option_path(&["video", "whenOverloaded"]),
             Self::Stills => option_path(&["video", "stills"]),
             Self::Chat => option_path(&["chat"]),
+            Self::Moderator(name) => option_path(&["chat", "moderators", name]),
             Self::Broadcast => option_path(&["broadcast"]),
             Self::Latency => option_path(&["video", "latencyLevel"]),
             Self::Rung(name) => option_path(&["video", "variants", name]),

@@ -1,5 +1,6 @@
 //! What the chat does, seen by people who come into it while the stream is live.
 
+use nixcast_core::keys;
 use nixcast_tests::chatter::{self, Chatter};
 use nixcast_tests::http;
 use serde_json::{Value, json};
@@ -82,7 +83,35 @@ pub(super) fn recipes() -> Vec<Recipe> {
                 require(is_question == (value == true), || format!("a question became {answer}"))
             },
         ),
+        Recipe::of(
+            "chat.moderators.<name>.name",
+            |_| one("bosun"),
+            |stage, value| moderator(stage, value.as_str().unwrap_or_default(), "moderator"),
+        )
+        .at("mate"),
+        Recipe::of(
+            "chat.moderators.<name>.secretFile",
+            |stage| one(stage.secret("moderator-rotated").0),
+            |stage, value| {
+                let name = value.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+                moderator(stage, "mate", name)
+            },
+        )
+        .at("mate"),
     ]
+}
+
+/// Whether the engine recognises this one moderator by the secret of this name, and by no other.
+fn moderator(stage: &Stage, name: &str, secret: &str) -> Result<(), String> {
+    let moderators = stage.observed().moderators;
+    let known: Vec<&str> = ["moderator", "moderator-rotated"]
+        .into_iter()
+        .filter(|secret| {
+            let (_, value) = stage.secret(secret);
+            moderators.get(name).is_some_and(|held| keys::recognise(held, value.as_bytes()))
+        })
+        .collect();
+    require(moderators.len() == 1 && known == [secret], || format!("{name} is known by {known:?} of {moderators:?}"))
 }
 
 fn guest(stage: &Stage) -> Result<Chatter, String> {

@@ -1,7 +1,7 @@
 //! Plan texts in `tests/plans/`: read them in review as you would code.
 
 use nixcast_schema::{
-    Autoplay, ExternalAction, Network, Settings, SocialHandle, StreamKey, Variant, Webhook, WebhookEvent,
+    Autoplay, ExternalAction, Moderator, Network, Settings, SocialHandle, StreamKey, Variant, Webhook, WebhookEvent,
 };
 
 use super::model;
@@ -44,6 +44,17 @@ impl World {
             format!("{}.keyFile: /run/secrets/{name} {reason}", ObjectId::StreamKey(name.to_owned()))
         });
         self.material.keys.insert(name.to_owned(), (secret, Salt::new([1; 16])));
+    }
+
+    fn moderator(&mut self, name: &str, secret: Result<&str, &str>) {
+        let secret_file = format!("/run/secrets/{name}");
+        self.settings.chat.moderators.retain(|moderator| moderator.name != name);
+        let object = ObjectId::Moderator(name.to_owned());
+        let secret = secret
+            .map(|secret| StreamKeySecret::from_file_content(secret.as_bytes()).unwrap())
+            .map_err(|reason| format!("{object}.secretFile: {secret_file} {reason}"));
+        self.settings.chat.moderators.push(Moderator { name: name.to_owned(), secret_file });
+        self.material.moderators.insert(name.to_owned(), (secret, Salt::new([1; 16])));
     }
 
     fn desired(&self) -> Desired {
@@ -197,6 +208,23 @@ fn plans_read_as_they_always_did() {
                 chat.slow_mode_seconds = 10;
                 chat.history_hours = 24;
             }),
+        ),
+        (
+            "moderators",
+            text_from(
+                |world| {
+                    world.moderator("anna", Ok("correct-horse"));
+                    world.moderator("ben", Ok("correct-mule"));
+                    world.moderator("cleo", Ok("correct-zebra"));
+                },
+                |world| {
+                    world.settings.chat.moderators.retain(|moderator| moderator.name != "ben");
+                    world.moderator("anna", Ok("battery-horse"));
+                    world.moderator("cleo", Err("does not exist"));
+                    world.moderator("dora", Ok("battery-mule"));
+                    world.moderator("eve.e", Err("is empty"));
+                },
+            ),
         ),
         ("key-removed", text(|world| world.settings.stream_keys.clear())),
         (

@@ -23,6 +23,8 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
             Action::SetStills { enabled } => observed.stills = Some(enabled),
             Action::SetBroadcastRules { rules } => observed.broadcast_rules = Some(rules),
             Action::SetChat { rules } => observed.chat = Some(rules),
+            Action::PutModerator { name, grant } => drop(observed.moderators.insert(name, grant)),
+            Action::RemoveModerator { name } => drop(observed.moderators.remove(&name)),
             Action::SetLatency { level } => observed.latency_level = Some(level),
             Action::PutRung { rung } => drop(observed.ladder.insert(rung.name.clone(), rung)),
             Action::SetTrustedProxies { networks } => observed.trusted_proxies = Some(networks),

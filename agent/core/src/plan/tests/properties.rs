@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use nixcast_schema::{Preset, Settings, StreamKey, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{Moderator, Preset, Settings, StreamKey, Variant, Webhook, WebhookEvent};
 use proptest::prelude::*;
 
 use super::model;
@@ -151,7 +151,11 @@ fn desired() -> impl Strategy<Value = Desired> {
             let (stream_keys, material): (Vec<StreamKey>, Vec<_>) = keys.into_iter().unzip();
             let keys = stream_keys.iter().map(|key| key.name.clone()).zip(material).collect::<BTreeMap<_, _>>();
             settings.stream_keys = stream_keys;
-            Desired::resolve(&settings, &Material { keys, admin, webhooks: secrets, certificate, logo })
+            // Who may publish moderates too, except every other time.
+            let moderators = if port == 1 { BTreeMap::new() } else { keys.clone() };
+            let moderator = |name: &String| Moderator { name: name.clone(), secret_file: "/run/moderator".to_owned() };
+            settings.chat.moderators = moderators.keys().map(moderator).collect();
+            Desired::resolve(&settings, &Material { keys, moderators, admin, webhooks: secrets, certificate, logo })
         })
 }
 
@@ -246,6 +250,15 @@ proptest! {
                 }
                 (Err(_), None) => prop_assert!(!observed.stream_keys.contains_key(name)),
                 (Ok(_), None) => panic!("{name} is missing"),
+            }
+        }
+        for (name, (secret, _)) in &desired.moderators {
+            match (secret, with_held.moderators.get(name)) {
+                (Ok(secret), Some(held)) => {
+                    prop_assert_eq!(secret.hash(&Salt::from_hex(&held.salt).unwrap()), held.hash.clone());
+                }
+                (Err(_), held) => prop_assert_eq!(held, observed.moderators.get(name)),
+                (Ok(_), None) => panic!("the moderator {name} is missing"),
             }
         }
         for (name, webhook) in &desired.webhooks {
