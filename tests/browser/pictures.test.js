@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -31,11 +31,14 @@ describe('a picture', { timeout: 300_000 }, () => {
     if (folder) await mkdir(folder, { recursive: true });
     const instance = await demoInstance();
     server = await Server.start();
+    const passwordFile = join(server.folder, 'admin.password');
+    await writeFile(passwordFile, 'pictures only\n', { mode: 0o600 });
     await server.change((settings) => {
       const theme = { ...settings.instance.theme, ...instance.theme };
       settings.instance = { ...settings.instance, ...instance, theme };
       settings.video.variants.push(rung('360p', 360, 700));
       settings.broadcast.graceSeconds = 120;
+      settings.admin.passwordFile = passwordFile;
     });
     browser = await launch();
   });
@@ -74,6 +77,24 @@ describe('a picture', { timeout: 300_000 }, () => {
     await server.publish({ isDemo: Boolean(folder) });
     await take('live-desktop', DESKTOP);
     await take('live-phone', PHONE);
+  });
+
+  it('of the operator\'s page, on a desktop and on a phone', async () => {
+    for (const [name, device] of [['desktop', { ...DESKTOP, viewport: { width: 1280, height: 1240 } }], ['phone', PHONE]]) {
+      const { page, context } = await Viewer.open(browser, `${server.page}admin`, { ...device, deviceScaleFactor: 1.5 });
+      await page.getByLabel('Name').fill('admin');
+      await page.getByLabel('Password').fill('pictures only');
+      await page.keyboard.press('Enter');
+      const lines = page.getByRole('figure', { name: 'Encoder speed' }).locator('.plot-line');
+      // A plot of a moment is no plot: for a picture that is shown it may take a minute.
+      await until('a line', 90_000, async () => {
+        const [line] = await lines.evaluateAll((all) => all.map((one) => one.getAttribute('d')));
+        return (line?.match(/L/g)?.length ?? 0) >= (folder ? 10 : 1);
+      });
+      const picture = await page.screenshot(folder ? { path: join(folder, `admin-${name}.png`) } : {});
+      assert.ok(picture.length > 5000, `admin-${name} is blank`);
+      await context.close();
+    }
   });
 
   it('of a page whose publisher is lost, on a desktop and on a phone', async () => {

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what is wrong by panicking")]
 
+mod admin_view;
 mod as_people_have_it;
 mod bad_input;
 mod behind_proxy;

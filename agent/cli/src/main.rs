@@ -15,10 +15,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::Args;
+use args::{Args, Command};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    log::start(args.log_format(), args.command.default_log_level());
+    let keeps = matches!(args.command, Command::Engine(_));
+    log::start(args.log_format(), args.command.default_log_level(), keeps);
     commands::execute(args.command)
 }

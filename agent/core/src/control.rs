@@ -28,7 +28,13 @@ pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 #[serde(rename_all = "camelCase", tag = "request")]
 pub enum Request {
     Observe,
-    Apply { generation: u64, digest: String, steps: Vec<Step> },
+    Apply {
+        generation: u64,
+        digest: String,
+        steps: Vec<Step>,
+    },
+    /// For the operator's page; nothing is done by it. Sent whenever it says something new, and to each new engine.
+    Tell(Box<Word>),
 }
 
 /// Answered by the engine.
@@ -39,10 +45,55 @@ pub enum Response {
     Applied {
         outcomes: Vec<Outcome>,
     },
+    Told,
     /// The request made no sense to this engine (another build, broken JSON); nothing was done.
     Rejected {
         reason: String,
     },
+}
+
+/// What the agent knows and the engine cannot, for whoever looks at the operator's page. Holds no secret, and not the
+/// path of one: the engine faces the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Word {
+    /// Of the accepted settings; 0: nothing was ever accepted.
+    pub generation: u64,
+    pub digest: String,
+    /// RFC 3339; empty if nothing was ever accepted.
+    pub accepted_at: String,
+    /// Why the source as it is now is not what runs.
+    pub refusal: Option<String>,
+    /// What does not run as declared.
+    pub unsettled: Vec<Unsettled>,
+    /// Objects found to run otherwise than declared since the agent started, and of those the ones put right.
+    pub drift_found: u64,
+    pub drift_healed: u64,
+    /// Every option with its value, in the schema's order.
+    pub settings: Vec<Setting>,
+}
+
+/// An object that does not run as declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unsettled {
+    pub option: String,
+    /// "held", "waiting", "pending" or "drifted".
+    pub state: String,
+    pub reason: String,
+}
+
+/// One option as it is declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setting {
+    /// The NixOS option.
+    pub option: String,
+    /// Of long texts the beginning; null where it is withheld.
+    pub value: serde_json::Value,
+    /// It names the file of a secret.
+    pub is_withheld: bool,
+    pub effect: Option<Effect>,
 }
 
 /// Which listener.

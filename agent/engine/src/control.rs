@@ -17,6 +17,7 @@ use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{
     Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
+    Word,
 };
 use nixcast_core::webhooks::SigningSecret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -52,6 +53,8 @@ pub(crate) struct Applied {
     /// 0: nothing yet.
     pub(crate) generation: u64,
     pub(crate) listeners: BTreeMap<Listener, SocketAddr>,
+    /// What the agent said last; none: it has not spoken, or is of an older build.
+    pub(crate) word: Option<Arc<Word>>,
 }
 
 /// The task that owns what the agent may change.
@@ -96,9 +99,17 @@ impl Control {
                 Request::Apply { generation, digest, steps } => {
                     let outcomes = self.apply(steps).await;
                     counts::APPLIES.add(1);
-                    self.applied.send_replace(Applied { generation, listeners: self.addresses() });
+                    let listeners = self.addresses();
+                    self.applied.send_modify(|applied| {
+                        applied.generation = generation;
+                        applied.listeners = listeners;
+                    });
                     tracing::info!(generation, digest, objects = outcomes.len(), "settings applied");
                     Response::Applied { outcomes }
+                }
+                Request::Tell(word) => {
+                    self.applied.send_modify(|applied| applied.word = Some(Arc::new(*word)));
+                    Response::Told
                 }
             };
             // The agent may have gone away; what was applied stays applied, and it will observe it.

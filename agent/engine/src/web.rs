@@ -7,8 +7,11 @@ mod assets;
 mod content;
 mod custom;
 mod events;
+mod hardware;
+mod history;
 mod hls;
 mod last;
+mod login;
 mod look;
 mod metrics;
 mod owncast;
@@ -22,6 +25,7 @@ mod viewers;
 pub(crate) use assets::is_known;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +51,8 @@ use crate::store::Store;
 use crate::tasks;
 use crate::webhooks::Webhooks;
 use access::{Access, Refusal};
+use hardware::Hardware;
+use history::History;
 use look::Look;
 use owncast::series::Series;
 use reports::Reports;
@@ -78,6 +84,8 @@ pub(crate) struct Site {
     look: watch::Receiver<Arc<Look>>,
     last_began: watch::Receiver<Option<i64>>,
     series: Series,
+    history: History,
+    hardware: Hardware,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
@@ -105,13 +113,15 @@ impl Site {
         webhooks: Webhooks,
         applied: watch::Receiver<Applied>,
         chat: Chat,
+        disk: Option<PathBuf>,
     ) -> Self {
         let viewers = Viewers::default();
         let audience = viewers.follow(channel.view.clone());
         let series = Series::follow(audience.clone());
         let look = look::follow(declared.clone(), chat.follow_rules());
         let last_began = last::began(channel.view.clone());
-        Self {
+        let hardware = Hardware::follow(channel.clone(), disk);
+        let site = Self {
             declared,
             channel,
             store,
@@ -122,12 +132,16 @@ impl Site {
             look,
             last_began,
             series,
+            history: History::default(),
+            hardware,
             webhooks,
             applied,
             access: Access::default(),
             chat,
             started: Started { at: Instant::now(), unix_ms: unix_millis() },
-        }
+        };
+        History::follow(site.clone());
+        site
     }
 
     /// Takes over an accepted connection for as long as it lasts.
@@ -240,8 +254,11 @@ fn routes(site: Site) -> Router {
         .merge(stills::routes())
         .merge(owncast::routes())
         .merge(chat::routes())
+        .merge(login::routes())
         .route("/api/events", get(events::open))
         .route("/api/admin/status", get(admin::status))
+        .route("/api/admin/view", get(admin::view))
+        .route("/api/admin/settings", get(admin::settings))
         .route("/metrics", get(metrics::serve))
         .route("/hls/{*path}", get(hls::serve))
         .fallback(|| async { StatusCode::NOT_FOUND })

@@ -10,6 +10,7 @@ mod orders;
 mod pass;
 mod reading;
 mod status;
+mod word;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub(crate) use orders::{Order, PlanFor, Taken, TakenIn};
 use pass::Comparer;
 use reading::Reading;
 pub(crate) use status::ENGINE_UNREACHABLE;
+use word::Teller;
 
 /// Files are often replaced in several steps; they are looked at once these have passed.
 const SETTLE_TIME: Duration = Duration::from_millis(10);
@@ -118,6 +120,7 @@ pub async fn run_agent_until(options: AgentOptions, stop: impl Future<Output = (
         incoming,
         publish,
         on_status,
+        teller: Teller::default(),
         backoff: Backoff::new(FIRST_RETRY, LAST_RETRY),
         next_look: Instant::now(),
     };
@@ -147,6 +150,7 @@ struct Agent {
     incoming: mpsc::Receiver<Order>,
     publish: watch::Sender<Arc<Status>>,
     on_status: Box<dyn Fn(&Status) + Send + Sync>,
+    teller: Teller,
     backoff: Backoff,
     next_look: Instant,
 }
@@ -237,6 +241,9 @@ impl Agent {
         self.comparer.pass(accepted, &self.link, reason, is_forced).await;
         self.follow_files();
         self.publish_status();
+        let document = self.acceptance.accepted().map(|(_, document)| document);
+        let status = Arc::clone(&self.publish.borrow());
+        self.teller.tell(&self.link, &status, document).await;
         self.acceptance.note_progress(self.comparer.progress());
         self.next_look = Instant::now() + self.pause();
     }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nixcast_core::control::{MAX_LINE_BYTES, Observed, Outcome, Request, Response, Step};
+use nixcast_core::control::{MAX_LINE_BYTES, Observed, Outcome, Request, Response, Step, Word};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -100,6 +100,14 @@ impl EngineLink {
         }
     }
 
+    /// An engine of an older build knows no such request, and refuses it.
+    pub(crate) async fn tell(&self, word: Word) -> Result<(), EngineError> {
+        match self.call(Request::Tell(Box::new(word)), OBSERVE_DEADLINE).await? {
+            Response::Told => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
     async fn call(&self, request: Request, deadline: Duration) -> Result<Response, EngineError> {
         let (answer, answered) = oneshot::channel();
         let gone = |_| EngineError::Unreachable { reason: "the link has ended".to_owned() };
@@ -117,7 +125,7 @@ impl Drop for EngineLink {
 fn unexpected(response: Response) -> EngineError {
     match response {
         Response::Rejected { reason } => EngineError::Rejected { reason },
-        Response::Observed(_) | Response::Applied { .. } => {
+        Response::Observed(_) | Response::Applied { .. } | Response::Told => {
             EngineError::Garbled { reason: "the answer to another question".to_owned() }
         }
     }

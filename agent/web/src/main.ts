@@ -17,6 +17,7 @@ import View from './View.svelte';
 const PAGES = new Map<string, () => Promise<{ default: Component<{ app: App }> }>>([
   ['chat-readonly', () => import('./chat/Alone.svelte')],
   ['chat-readwrite', () => import('./chat/Alone.svelte')],
+  ['admin', () => import('./admin/Admin.svelte')],
   ['moderate', () => import('./moderate/Moderate.svelte')],
   ['stage', () => import('./stage/Stage.svelte')],
 ]);

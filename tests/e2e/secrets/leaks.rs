@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
 use nixcast_tests::clip::Clip;
 use nixcast_tests::process::Process;
 use nixcast_tests::publish::Publisher;
@@ -55,6 +56,17 @@ impl Heard {
         self.add(format!("the answer of {words:?}"), output.stdout);
         self.add(format!("the log of {words:?}"), output.stderr);
         output.status.code()
+    }
+
+    /// What the engine says to whoever logs in, the log it keeps in memory among it.
+    fn operators_page(&mut self, port: u16, password: &str) {
+        let login = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("admin:{password}")));
+        for path in ["view", "settings", "logs", "logs/warnings", "serverconfig", "status"] {
+            let path = format!("/api/admin/{path}");
+            let reply = http::get_with(port, &path, &[("authorization", &login)]).unwrap();
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            self.add(path, reply.body);
+        }
     }
 
     /// Every command there is that speaks of settings, for people and for programs.
@@ -196,6 +208,7 @@ fn no_secret_is_said_or_written_anywhere() {
         let reply = http::get(scene.settings.http.port, path).unwrap();
         heard.add(path, reply.body);
     }
+    heard.operators_page(scene.settings.http.port, &current.password);
     drop(publisher);
     wait::until("the broadcast to end", IN_FORCE_WITHIN, || scene.pair.observe().broadcast.is_none().then_some(()));
     let afterwards = memory::count(engine, &needles)[0];

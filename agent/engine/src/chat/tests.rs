@@ -43,7 +43,7 @@ impl Venue {
         let channel = broadcast::start(&settings, place);
         let chat = Chat::start(folder.map(|folder| folder.path().to_owned()), channel.view.clone());
         let (_applied, applied) = watch::channel(Applied::default());
-        let site = Site::new(declared, channel, store, Webhooks::default(), applied, chat.clone());
+        let site = Site::new(declared, channel, store, Webhooks::default(), applied, chat.clone(), None);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let permits = Arc::new(Semaphore::new(1_000));

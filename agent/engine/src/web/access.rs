@@ -1,10 +1,16 @@
-//! Who may read what viewers may not: HTTP Basic (RFC 7617) against the declared name and password.
+//! Who may read what viewers may not: HTTP Basic (RFC 7617) against the declared name and password, or the session of
+//! somebody who logged in with them.
 //!
 //! Nothing is remembered that outlives the declaration it was checked against: a changed password or name is in force
 //! with the next request. Checking costs 20 ms and 19 MiB on purpose, so it happens aside, few at a time, and not at
 //! any speed a stranger likes.
 
 mod attempts;
+mod operator;
+mod sessions;
+
+pub(super) use operator::{Operator, SESSION_COOKIE, cookie, unkept};
+pub(super) use sessions::{LONGEST as LONGEST_SESSION, Opened};
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +32,7 @@ use zeroize::Zeroizing;
 use crate::counts;
 use crate::tasks;
 use attempts::Attempts;
+use sessions::Sessions;
 
 /// Passwords checked at once. With [`CHECK_SLOT`] that is ten a second, a fifth of one core, whoever asks.
 const MOST_CHECKS: usize = 2;
@@ -43,6 +50,8 @@ pub(super) enum Refusal {
     Nobody,
     /// No name and password came along, or none that can be read.
     Unnamed,
+    /// The same of a page, which has a form for it: a browser that is challenged would ask in a window of its own.
+    LoggedOut,
     Wrong,
     /// Too many wrong passwords came from this address; the next is looked at after this time.
     TooMany(Duration),
@@ -67,6 +76,7 @@ struct Known {
     /// Code of the credential last accepted together with the grant that accepted it.
     accepted: Option<[u8; 32]>,
     attempts: Attempts,
+    sessions: Sessions,
 }
 
 impl Default for Access {
@@ -87,6 +97,37 @@ impl Access {
     ) -> Result<(), Refusal> {
         let Some(grant) = grant else { return Err(Refusal::Nobody) };
         let Some(credential) = Credential::of(headers) else { return Err(Refusal::Unnamed) };
+        self.check(grant, client, credential).await
+    }
+
+    /// Opens a session for whoever knows the name and password of `grant`.
+    pub(super) async fn log_in(
+        &self,
+        grant: &AdminGrant,
+        client: IpAddr,
+        credential: Credential,
+    ) -> Result<Opened, Refusal> {
+        self.check(grant, client, credential).await?;
+        let code = self.grant_code(grant).ok_or(Refusal::Busy)?;
+        self.known().sessions.open(code, Instant::now()).ok_or(Refusal::Busy)
+    }
+
+    /// Whether `token` is that of a session which `grant` has opened.
+    pub(super) fn is_logged_in(&self, grant: &AdminGrant, token: &str) -> bool {
+        let code = self.grant_code(grant);
+        code.is_some_and(|code| self.known().sessions.is_open(token, &code, Instant::now()))
+    }
+
+    pub(super) fn log_out(&self, token: &str) {
+        self.known().sessions.close(token);
+    }
+
+    /// What a page that holds the cookie `value` shows to be the page that was given it; none without randomness.
+    pub(super) fn form_token(&self, value: &str) -> Option<String> {
+        self.mac([b"form".as_slice(), value.as_bytes()]).map(|code| sessions::written(&code))
+    }
+
+    async fn check(&self, grant: &AdminGrant, client: IpAddr, credential: Credential) -> Result<(), Refusal> {
         // Before anything is compared: while a stranger has to wait, even the right password tells it nothing.
         self.may_try(client)?;
         let code = self.code(&credential, grant);
@@ -132,8 +173,17 @@ impl Access {
 
     /// Stands for a credential and the grant it is held against: another password, name or hash has another code.
     fn code(&self, credential: &Credential, grant: &AdminGrant) -> Option<[u8; 32]> {
+        self.mac([credential.0.as_slice(), grant.user.as_bytes(), grant.password_hash.as_bytes()])
+    }
+
+    /// Stands for a grant: one of another name or hash has another code.
+    fn grant_code(&self, grant: &AdminGrant) -> Option<[u8; 32]> {
+        self.mac([b"session".as_slice(), grant.user.as_bytes(), grant.password_hash.as_bytes()])
+    }
+
+    fn mac<const PARTS: usize>(&self, parts: [&[u8]; PARTS]) -> Option<[u8; 32]> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.key.as_ref()?.as_slice()).ok()?;
-        for part in [credential.0.as_slice(), grant.user.as_bytes(), grant.password_hash.as_bytes()] {
+        for part in parts {
             mac.update(&part.len().to_le_bytes());
             mac.update(part);
         }
@@ -147,7 +197,7 @@ impl Access {
 }
 
 /// "name:password" as it was sent, wiped when dropped.
-struct Credential(Zeroizing<Vec<u8>>);
+pub(super) struct Credential(Zeroizing<Vec<u8>>);
 
 impl Credential {
     fn of(headers: &HeaderMap) -> Option<Self> {
@@ -155,6 +205,12 @@ impl Credential {
         let clear = scheme.eq_ignore_ascii_case("basic").then(|| BASE64.decode(rest.trim()).ok())??;
         let credential = Self(Zeroizing::new(clear));
         credential.0.contains(&b':').then_some(credential)
+    }
+
+    /// None of a name with a colon, which nobody can have.
+    pub(super) fn new(user: &str, password: &str) -> Option<Self> {
+        let clear = [user.as_bytes(), b":", password.as_bytes()].concat();
+        (!user.contains(':')).then_some(Self(Zeroizing::new(clear)))
     }
 
     /// Takes as long for a wrong name as for a wrong password.
@@ -174,6 +230,7 @@ impl IntoResponse for Refusal {
             Self::Unnamed => {
                 (StatusCode::UNAUTHORIZED, "log in with the name and password of services.nixcast.admin\n")
             }
+            Self::LoggedOut => (StatusCode::UNAUTHORIZED, "log in at /admin\n"),
             Self::Wrong => (StatusCode::UNAUTHORIZED, "wrong name or password\n"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords from this address\n"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many logins at this moment\n"),
@@ -192,7 +249,7 @@ impl IntoResponse for Refusal {
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(QUEUE_DEADLINE.as_secs()));
             }
-            Self::Nobody => {}
+            Self::Nobody | Self::LoggedOut => {}
         }
         response
     }
@@ -274,6 +331,23 @@ mod tests {
             matches!(access.admit(Some(&grant), there, &right).await, Err(Refusal::TooMany(_))),
             "what was accepted elsewhere opens nothing for a guesser"
         );
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_with_the_grant_that_opened_it() {
+        let (access, grant) = (Access::default(), grant("operator", "correct horse"));
+        let credential = |password: &str| Credential::new("operator", password).unwrap();
+        assert!(matches!(access.log_in(&grant, HERE, credential("wrong horse")).await, Err(Refusal::Wrong)));
+        let opened = access.log_in(&grant, HERE, credential("correct horse")).await.unwrap();
+        let token = opened.token.as_str();
+        assert!(access.is_logged_in(&grant, token) && !access.is_logged_in(&grant, "another"));
+        let renamed = AdminGrant { user: "other".to_owned(), ..grant.clone() };
+        assert!(!access.is_logged_in(&renamed, token));
+        let rotated = self::grant("operator", "battery staple");
+        assert!(!access.is_logged_in(&rotated, token));
+        assert!(!access.is_logged_in(&grant, token), "a password that comes back does not bring its sessions back");
+        assert_ne!(access.form_token(token), access.form_token("another"));
+        assert!(Credential::new("oper:ator", "x").is_none());
     }
 
     #[test]

@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use axum::Extension;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Json, Response};
-use nixcast_core::control::{BroadcastFacts, Condition, Listener};
+use axum::extract::{Query, State};
+use axum::response::{Json, Response};
+use nixcast_core::control::{BroadcastFacts, Condition, Listener, Setting, Unsettled, Word};
 use nixcast_core::health::{Health, Level};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::Site;
+use super::access::{Operator, unkept};
+use super::history;
 use super::reports::Playback;
-use super::{Peer, Site};
+use crate::broadcast::unix_millis;
+use crate::logs;
 use crate::webhooks::Standing;
 
 #[derive(Serialize)]
@@ -37,6 +39,25 @@ struct AdminStatus {
     session_peak_viewer_count: usize,
     conditions: Vec<Condition>,
     webhooks: Vec<WebhookStatus>,
+    /// What the agent says of the settings; none until it has.
+    settings: Option<SettingsStatus>,
+}
+
+/// How what is declared stands to what runs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SettingsStatus {
+    /// Accepted. Another one than `generation` is still being applied.
+    generation: u64,
+    digest: String,
+    /// RFC 3339.
+    accepted_at: String,
+    /// Why the newest text of the settings is not what runs.
+    refusal: Option<String>,
+    unsettled: Vec<Unsettled>,
+    /// Objects found to run otherwise than declared since the agent started, and of those the ones put right.
+    drift_found: u64,
+    drift_healed: u64,
 }
 
 #[derive(Serialize)]
@@ -87,13 +108,50 @@ struct WebhookStatus {
 }
 
 /// `GET /api/admin/status`.
-pub(super) async fn status(State(site): State<Site>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = site.admit(peer, &headers).await {
-        return refusal.into_response();
+pub(super) async fn status(_operator: Operator, State(site): State<Site>) -> Response {
+    unkept(Json(status_of(&site)))
+}
+
+/// What the view has already.
+#[derive(Deserialize)]
+pub(super) struct Known {
+    /// Milliseconds since 1970: of the newest look.
+    #[serde(default)]
+    look: i64,
+    /// Of the newest log line.
+    #[serde(default)]
+    line: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    /// Milliseconds since 1970.
+    now: i64,
+    status: AdminStatus,
+    looks: Vec<history::Look>,
+    lines: Vec<logs::Line>,
+}
+
+/// `GET /api/admin/view?look=…&line=…`: the status, and what is new of plots and log.
+pub(super) async fn view(_operator: Operator, State(site): State<Site>, Query(known): Query<Known>) -> Response {
+    unkept(Json(View {
+        now: unix_millis(),
+        status: status_of(&site),
+        looks: site.history.after(known.look),
+        lines: logs::after(known.line),
+    }))
+}
+
+/// `GET /api/admin/settings`: every option with its value.
+pub(super) async fn settings(_operator: Operator, State(site): State<Site>) -> Response {
+    #[derive(Serialize)]
+    struct Settings<'a> {
+        generation: u64,
+        settings: &'a [Setting],
     }
-    let mut response = Json(status_of(&site)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    let word = site.applied.borrow().word.clone().unwrap_or_default();
+    unkept(Json(Settings { generation: word.generation, settings: &word.settings }))
 }
 
 fn status_of(site: &Site) -> AdminStatus {
@@ -101,9 +159,10 @@ fn status_of(site: &Site) -> AdminStatus {
     let applied = site.applied.borrow().clone();
     let mut conditions = facts.conditions;
     conditions.extend(site.webhooks.conditions());
+    conditions.extend(site.chat().conditions());
     let broadcaster = facts.broadcast.as_ref().map(broadcaster);
     let (playback, viewers) = (site.reports.playback(Instant::now()), site.viewer_count());
-    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health, playback, viewers));
+    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health, playback, site.representation()));
     AdminStatus {
         version_number: env!("CARGO_PKG_VERSION"),
         uptime_seconds: site.uptime().as_secs(),
@@ -117,7 +176,14 @@ fn status_of(site: &Site) -> AdminStatus {
         session_peak_viewer_count: site.peak_viewers(),
         conditions,
         webhooks: site.webhooks.standings().into_iter().map(webhook).collect(),
+        settings: applied.word.as_deref().map(settings_status),
     }
+}
+
+fn settings_status(word: &Word) -> SettingsStatus {
+    let Word { generation, digest, accepted_at, refusal, unsettled, drift_found, drift_healed, settings: _ } =
+        word.clone();
+    SettingsStatus { generation, digest, accepted_at, refusal, unsettled, drift_found, drift_healed }
 }
 
 fn broadcaster(facts: &BroadcastFacts) -> Broadcaster {
@@ -139,15 +205,14 @@ fn broadcaster(facts: &BroadcastFacts) -> Broadcaster {
     }
 }
 
-fn health(health: &Health, playback: Playback, viewers: usize) -> HealthStatus {
+fn health(health: &Health, playback: Playback, representation: usize) -> HealthStatus {
     let sentences: Vec<&str> = health.findings.iter().map(|finding| finding.sentence.as_str()).collect();
     let Playback { reporting, smooth } = playback;
     HealthStatus {
         healthy: health.level != Level::Bad,
         health_percentage: percentage(smooth, reporting),
         message: sentences.join("; "),
-        // Two pages behind one address count as one viewer, so more may report than watch.
-        representation: percentage(reporting, viewers.max(reporting)).unwrap_or(0),
+        representation,
     }
 }
 
@@ -162,6 +227,13 @@ fn webhook((name, standing): (String, Standing)) -> WebhookStatus {
 }
 
 impl Site {
+    /// How many of the viewers report how playback goes, per cent.
+    pub(super) fn representation(&self) -> usize {
+        let reporting = self.reports.playback(Instant::now()).reporting;
+        // Two pages behind one address count as one viewer, so more may report than watch.
+        percentage(reporting, self.viewer_count().max(reporting)).unwrap_or(0)
+    }
+
     /// Since the engine started.
     pub(super) fn uptime(&self) -> Duration {
         self.started.at.elapsed()

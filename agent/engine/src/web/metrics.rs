@@ -147,6 +147,6 @@ fn webhooks(site: &Site, text: &mut Exposition) {
 
 /// Prometheus knows no other numbers; those here stay below 2^53 for as long as anybody lives.
 #[expect(clippy::cast_precision_loss, reason = "see above")]
-fn exact(number: impl TryInto<i64>) -> f64 {
+pub(super) fn exact(number: impl TryInto<i64>) -> f64 {
     number.try_into().map_or(f64::NAN, |number| number as f64)
 }

@@ -3,10 +3,12 @@
 //! Names and shapes are those its clients read (0.1.3 and what came after); docs/owncast-compatibility.md lists every
 //! endpoint and where this server differs.
 
+mod about;
 mod admin;
 mod chat;
 mod config;
 mod declared;
+mod figures;
 mod public;
 pub(super) mod series;
 
@@ -27,11 +29,19 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/schedule", get(public::nothing))
         .route("/api/federation/servers", get(public::nothing))
         .route("/api/metrics/playback", post(public::playback))
+        .route("/api/metrics/cmcd", get(about::reported).post(about::report).options(about::may_report))
+        .route("/api/socialplatforms", get(about::platforms))
+        .route("/.well-known/nodeinfo", get(about::well_known))
+        .route("/nodeinfo/2.0", get(about::node_info))
         .route("/customjavascript", get(public::custom_javascript))
         .route("/logo/external", get(public::logo))
         .route("/favicon.ico", get(public::logo))
         .route("/api/admin/serverconfig", get(admin::server_config))
         .route("/api/admin/viewersOverTime", get(admin::viewers_over_time))
+        .route("/api/admin/hardwarestats", get(figures::hardware))
+        .route("/api/admin/metrics/video", get(figures::video))
+        .route("/api/admin/logs", get(figures::logs))
+        .route("/api/admin/logs/warnings", get(figures::warnings))
         .route("/api/admin/webhooks", get(admin::webhooks))
         .route("/api/admin/prometheus", get(admin::prometheus))
         .route("/api/admin/config/{*path}", post(declared::refuse))
@@ -57,13 +67,6 @@ const OPEN: [(HeaderName, HeaderValue); 2] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
-
-/// What only the operator reads.
-fn unkept(body: impl IntoResponse) -> Response {
-    let mut response = body.into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
 
 fn open(body: impl IntoResponse) -> Response {
     let mut response = body.into_response();

@@ -22,7 +22,7 @@ const CHAT_HIDDEN: &str = "nixcast-chat=hidden";
 
 /// What search engines may fetch: the page, not the data behind it.
 const ROBOTS: &str = "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n\
-                      Disallow: /moderate\nDisallow: /stage\n";
+                      Disallow: /moderate\nDisallow: /stage\nDisallow: /admin\n";
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 pub(super) fn routes() -> Router<Site> {
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<Site> {
         .route("/embed/chat/readwrite", get(|site| chat_page(site, ChatPage::ReadWrite, shell::EMBED_HEADERS)))
         .route("/moderate", get(|site| chat_page(site, ChatPage::Moderate, shell::SECURITY_HEADERS)))
         .route("/stage", get(|site| chat_page(site, ChatPage::Stage, shell::SECURITY_HEADERS)))
+        .route("/admin", get(admin))
         .route("/theme.css", get(theme))
         .route("/custom.css", get(custom_css))
         .route("/custom.js", get(custom_javascript))
@@ -70,6 +71,11 @@ async fn chat_page(
 ) -> Response {
     let look = site.look();
     page(shell::chat_page(&site.snapshot(&look), which), policy)
+}
+
+async fn admin(State(site): State<Site>) -> Response {
+    let look = site.look();
+    page(shell::admin_page(&site.snapshot(&look)), shell::ADMIN_HEADERS)
 }
 
 async fn embed(State(site): State<Site>) -> Response {

@@ -5,6 +5,7 @@
 //! [`super::content`] made of Markdown.
 
 mod actions;
+mod admin;
 mod ago;
 mod chat;
 mod theme;
@@ -12,6 +13,7 @@ mod theme;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub(crate) use actions::actions_css;
+pub(crate) use admin::{ADMIN_HEADERS, admin_page};
 pub(crate) use chat::{ChatPage, chat_page};
 pub(crate) use theme::{Colours, is_colour, theme_css};
 

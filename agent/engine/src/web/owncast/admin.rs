@@ -1,17 +1,17 @@
 //! What Owncast's admin page, and programs in its place, read. All of it behind the declared name and password.
 
-use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::http::header;
+use axum::response::{Json, Response};
 use nixcast_core::control::{Encode, Listener, Rung};
-use nixcast_schema::{Preset, WebhookEvent};
+use nixcast_schema::{Encoder, Preset, WebhookEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::Site;
+use super::super::access::{Operator, unkept};
 use super::super::metrics::exposition::{self, Exposition};
-use super::super::{Peer, Site};
-use super::{config, unkept};
+use super::config;
 
 /// `windowStart`: seconds since 1970.
 #[derive(Deserialize)]
@@ -23,15 +23,11 @@ pub(super) struct Window {
 
 /// `GET /api/admin/viewersOverTime`.
 pub(super) async fn viewers_over_time(
+    _operator: Operator,
     State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
     Query(window): Query<Window>,
-    headers: HeaderMap,
 ) -> Response {
-    match site.admit(peer, &headers).await {
-        Ok(()) => unkept(Json(site.series.since(window.window_start))),
-        Err(refusal) => refusal.into_response(),
-    }
+    unkept(Json(site.series.since(window.window_start)))
 }
 
 #[derive(Serialize)]
@@ -42,14 +38,7 @@ struct WebhookEntry {
 }
 
 /// `GET /api/admin/webhooks`: numbered by name, without secrets.
-pub(super) async fn webhooks(
-    State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(refusal) = site.admit(peer, &headers).await {
-        return refusal.into_response();
-    }
+pub(super) async fn webhooks(_operator: Operator, State(site): State<Site>) -> Response {
     let declared = site.declared();
     let enabled = declared.webhooks.values().filter(|webhook| webhook.enabled);
     let entries = enabled.zip(1..).map(|(webhook, id)| {
@@ -60,14 +49,7 @@ pub(super) async fn webhooks(
 }
 
 /// `GET /api/admin/prometheus`: the figures under Owncast's names.
-pub(super) async fn prometheus(
-    State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(refusal) = site.admit(peer, &headers).await {
-        return refusal.into_response();
-    }
+pub(super) async fn prometheus(_operator: Operator, State(site): State<Site>) -> Response {
     let mut text = Exposition::default();
     text.gauge("owncast_instance_active_viewer_count", "The number of viewers.", site.viewer_count());
     unkept(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text.finish()))
@@ -75,15 +57,8 @@ pub(super) async fn prometheus(
 
 /// `GET /api/admin/serverconfig`: the declared settings in Owncast's shape. Secrets are not among them: this process
 /// has none in clear.
-pub(super) async fn server_config(
-    State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
-    match site.admit(peer, &headers).await {
-        Ok(()) => unkept(Json(server_config_of(&site))),
-        Err(refusal) => refusal.into_response(),
-    }
+pub(super) async fn server_config(_operator: Operator, State(site): State<Site>) -> Response {
+    unkept(Json(server_config_of(&site)))
 }
 
 fn server_config_of(site: &Site) -> Value {
@@ -114,8 +89,8 @@ fn server_config_of(site: &Site) -> Value {
             "latencyLevel": declared.latency_level,
             "videoQualityVariants": rungs.into_iter().map(variant).collect::<Vec<_>>(),
         },
-        "videoCodec": "libx264",
-        "supportedCodecs": ["libx264", "h264_nvenc", "h264_vaapi", "h264_qsv", "h264_v4l2m2m"],
+        "videoCodec": codec(declared.encoder.unwrap_or_default()),
+        "supportedCodecs": ENCODERS.map(codec),
         "chatDisabled": !chat.enable,
         "chatJoinMessagesEnabled": chat.join_messages,
         "chatEstablishedUserMode": chat.established_users_only,
@@ -154,5 +129,31 @@ fn cpu_usage(preset: Preset) -> u8 {
         Preset::Veryfast => 2,
         Preset::Faster => 3,
         _ => 4,
+    }
+}
+
+/// In the order of Owncast's menu.
+const ENCODERS: [Encoder; 5] = [Encoder::X264, Encoder::Nvenc, Encoder::Vaapi, Encoder::Qsv, Encoder::V4l2m2m];
+
+/// What ffmpeg, and Owncast with it, calls an encoder.
+fn codec(encoder: Encoder) -> &'static str {
+    match encoder {
+        Encoder::X264 => "libx264",
+        Encoder::Nvenc => "h264_nvenc",
+        Encoder::Vaapi => "h264_vaapi",
+        Encoder::Qsv => "h264_qsv",
+        Encoder::V4l2m2m => "h264_v4l2m2m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoders_have_the_names_that_owncasts_clients_read() {
+        let names = ENCODERS.map(codec);
+        assert_eq!(names, ["libx264", "h264_nvenc", "h264_vaapi", "h264_qsv", "h264_v4l2m2m"]);
+        assert_eq!(codec(Encoder::default()), "libx264");
     }
 }

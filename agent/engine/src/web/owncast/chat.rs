@@ -1,11 +1,10 @@
 //! Owncast's addresses for whoever moderates with the operator's password. What is done is in the audit log as the
 //! operator's.
 
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
-use axum::response::{IntoResponse, Json, Response};
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::{Json, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use nixcast_core::chat::audit::By;
 use nixcast_core::chat::bans::NetworkBan;
 use nixcast_core::chat::command::Command;
@@ -14,8 +13,8 @@ use nixcast_core::chat::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::{Peer, Site};
-use super::unkept;
+use super::super::Site;
+use super::super::access::{Operator, unkept};
 use crate::chat::ChatError;
 use crate::chat::http::MOST_DEED_BYTES;
 use crate::chat::moderation::http::{Appointment, Asked, Enabled, OneUser, Visibility, done};
@@ -42,20 +41,6 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/admin/users", get(users))
         .route("/api/admin/users/delete", post(delete))
         .layer(axum::extract::DefaultBodyLimit::max(MOST_DEED_BYTES))
-}
-
-/// Whoever knows the password, asked for before anything else is read.
-struct Operator;
-
-impl FromRequestParts<Site> for Operator {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
-        let Extension(peer) =
-            Extension::<Peer>::from_request_parts(parts, site).await.map_err(IntoResponse::into_response)?;
-        site.admit(peer, &parts.headers).await.map_err(IntoResponse::into_response)?;
-        Ok(Self)
-    }
 }
 
 fn told(body: impl Serialize) -> Response {

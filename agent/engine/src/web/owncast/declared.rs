@@ -1,13 +1,12 @@
 //! Owncast's endpoints that write settings. A setting has one owner here, the operator's Nix file: whoever logs in and
 //! writes is told which option to edit, in words and for programs.
 
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::Serialize;
 
-use super::super::{Peer, Site};
+use super::super::access::{Operator, unkept};
 
 /// What there is instead of an address below `/api/admin/config/`: an option, or the reason why there is none.
 /// docs/owncast-settings.md says more of each, and a test holds it against this.
@@ -78,15 +77,7 @@ struct Refused {
 }
 
 /// `POST /api/admin/config/…`.
-pub(super) async fn refuse(
-    State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
-    Path(path): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(refusal) = site.admit(peer, &headers).await {
-        return refusal.into_response();
-    }
+pub(super) async fn refuse(_operator: Operator, Path(path): Path<String>) -> Response {
     match INSTEAD.iter().find(|(name, _)| *name == path) {
         Some((_, instead)) => conflict(*instead),
         None => StatusCode::NOT_FOUND.into_response(),
@@ -94,15 +85,8 @@ pub(super) async fn refuse(
 }
 
 /// `POST /api/admin/webhooks/create` and `…/delete`.
-pub(super) async fn refuse_webhook(
-    State(site): State<Site>,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
-) -> Response {
-    match site.admit(peer, &headers).await {
-        Ok(()) => conflict(Ok("webhooks")),
-        Err(refusal) => refusal.into_response(),
-    }
+pub(super) async fn refuse_webhook(_operator: Operator) -> Response {
+    conflict(Ok("webhooks"))
 }
 
 fn conflict(instead: Result<&str, &str>) -> Response {
@@ -114,6 +98,5 @@ fn conflict(instead: Result<&str, &str>) -> Response {
         }
         Err(reason) => Refused { success: false, message: reason.to_owned(), error: "notHere", option: None },
     };
-    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::CONFLICT, headers, Json(refused)).into_response()
+    unkept((StatusCode::CONFLICT, Json(refused)))
 }

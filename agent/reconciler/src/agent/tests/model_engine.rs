@@ -58,6 +58,7 @@ async fn serve(stream: UnixStream, state: Arc<Mutex<State>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         let response = match serde_json::from_str(&line).unwrap() {
             Request::Observe => Response::Observed(Box::new(state.lock().unwrap().observed.clone())),
+            Request::Tell(_) => Response::Told,
             Request::Apply { generation, digest: _, steps } => {
                 let mut state = state.lock().unwrap();
                 state.observed.generation = generation;
