@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -27,18 +27,19 @@ async function demoInstance() {
 describe('a picture', { timeout: 300_000 }, () => {
   let server;
   let browser;
+  let asAdmin;
+  /** Who talks in the chat. */
+  let people;
   before(async () => {
     if (folder) await mkdir(folder, { recursive: true });
     const instance = await demoInstance();
     server = await Server.start();
-    const passwordFile = join(server.folder, 'admin.password');
-    await writeFile(passwordFile, 'pictures only\n', { mode: 0o600 });
+    asAdmin = await server.declareAdmin('pictures only');
     await server.change((settings) => {
       const theme = { ...settings.instance.theme, ...instance.theme };
       settings.instance = { ...settings.instance, ...instance, theme };
       settings.video.variants.push(rung('360p', 360, 700));
       settings.broadcast.graceSeconds = 120;
-      settings.admin.passwordFile = passwordFile;
     });
     browser = await launch();
   });
@@ -46,6 +47,44 @@ describe('a picture', { timeout: 300_000 }, () => {
     await browser?.close();
     await server?.close();
   });
+
+  /** People who have something to say; the last of them may moderate. */
+  async function fill() {
+    const people = [];
+    for (const name of ['Mara', 'Jonas', 'ليلى', 'Skipper']) {
+      const viewer = await Viewer.open(browser, server.page, DESKTOP);
+      await viewer.page.locator('.chat-room[data-state="open"]').waitFor();
+      await viewer.page.getByRole('button', { name: /Change name and colour/ }).click();
+      const dialog = viewer.page.getByRole('dialog');
+      await dialog.getByLabel('Name').fill(name);
+      await dialog.getByRole('radio', { name: `Colour ${2 * people.length + 1}` }).check();
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await viewer.page.getByRole('button', { name: `You are ${name}` }).waitFor();
+      people.push(viewer);
+    }
+    const userId = await people[3].page.evaluate(() => JSON.parse(localStorage.getItem('nixcast-chat')).id);
+    await asAdmin('chat/users/setmoderator', { userId, isModerator: true });
+    return people;
+  }
+
+  async function say(viewer, text, { isQuestion = false, replyTo = null } = {}) {
+    const { page } = viewer;
+    const log = page.getByRole('log', { name: 'Messages' });
+    if (replyTo !== null) {
+      await log.locator('.line', { hasText: replyTo }).last().locator('.line-more').click();
+      await page.getByRole('button', { name: 'Reply' }).click();
+    }
+    if (isQuestion) await page.getByLabel('Question', { exact: true }).check();
+    const field = page.getByRole('textbox', { name: /^Your/ });
+    await field.fill(text);
+    await field.press('Enter');
+    await until('to be heard', 10_000, async () => (await page.locator('.sending').count()) === 0);
+  }
+
+  async function shoot(viewer, name) {
+    const picture = await viewer.page.screenshot(folder ? { path: join(folder, `${name}.png`) } : {});
+    assert.ok(picture.length > 5000, `${name} is blank`);
+  }
 
   async function take(name, device) {
     const deviceScaleFactor = device === PHONE ? 2 : 1.5;
@@ -63,8 +102,8 @@ describe('a picture', { timeout: 300_000 }, () => {
     } else {
       await viewer.page.getByText('Nobody is publishing.').waitFor();
     }
-    const picture = await viewer.page.screenshot(folder ? { path: join(folder, `${name}.png`) } : {});
-    assert.ok(picture.length > 5000, `${name} is blank`);
+    if (name.startsWith('live')) await viewer.page.mouse.move(200, 200);
+    await shoot(viewer, name);
     await viewer.close();
   }
 
@@ -73,8 +112,18 @@ describe('a picture', { timeout: 300_000 }, () => {
     await take('offline-phone', PHONE);
   });
 
-  it('of a live page, on a desktop and on a phone', async () => {
+  it('of a live page with people who talk, on a desktop and on a phone', async () => {
     await server.publish({ isDemo: Boolean(folder) });
+    people = await fill();
+    const [mara, jonas, layla, skipper] = people;
+    await say(mara, 'Good morning from the pier!');
+    await say(jonas, 'Is that the **ferry from Kiel**? It looks huge.');
+    await say(mara, 'It is. She is 224 m long, see https://example.org/ferry', { replyTo: 'ferry from Kiel' });
+    await say(layla, 'مرحبا بالجميع');
+    await say(jonas, 'How deep is the harbour at low tide?', { isQuestion: true });
+    await say(layla, 'Who steers the pilot boat when the wind is above seven?', { isQuestion: true });
+    await say(skipper, 'Please keep questions coming, we take them at ten.');
+    for (const { page } of [mara, skipper]) await page.locator('.talk').getByRole('button', { name: /^Vote/ }).last().click();
     await take('live-desktop', DESKTOP);
     await take('live-phone', PHONE);
   });
@@ -94,6 +143,25 @@ describe('a picture', { timeout: 300_000 }, () => {
       const picture = await page.screenshot(folder ? { path: join(folder, `admin-${name}.png`) } : {});
       assert.ok(picture.length > 5000, `admin-${name} is blank`);
       await context.close();
+    }
+  });
+
+  it('of the moderators\' view and of the stage', async () => {
+    const [, , , skipper] = people;
+    const { page } = skipper;
+    for (const [name, size] of [['moderate-desktop', { width: 1440, height: 900 }], ['moderate-phone', { width: 390, height: 844 }]]) {
+      await page.setViewportSize(size);
+      await page.goto(`${server.page}moderate`);
+      const row = page.getByRole('list', { name: 'Messages' }).getByRole('listitem').filter({ hasText: 'ferry from Kiel' }).last();
+      await row.getByRole('button', { name: /^More about/ }).click();
+      if (size.width > 1000) await page.getByRole('list', { name: 'People' }).getByText('Mara').waitFor();
+      await shoot(skipper, name);
+    }
+    for (const [name, size] of [['stage-projector', { width: 1920, height: 1080 }], ['stage-phone', { width: 390, height: 844 }]]) {
+      await page.setViewportSize(size);
+      await page.goto(`${server.page}stage`);
+      await page.getByText('Who steers the pilot boat').waitFor();
+      await shoot(skipper, name);
     }
   });
 

@@ -196,6 +196,19 @@ export class Server {
     return { name, keyFile, comment: '', enable: true, expires: null };
   }
 
+  /** Declares an admin, and gives what asks in their name: `(path, body)`. */
+  async declareAdmin(password = randomBytes(9).toString('hex')) {
+    const passwordFile = join(this.folder, 'admin.password');
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+    await this.change(({ admin }) => (admin.passwordFile = passwordFile));
+    const authorization = `Basic ${Buffer.from(`${this.settings.admin.user}:${password}`).toString('base64')}`;
+    return async (path, body) => {
+      const headers = { authorization, 'content-type': 'application/json' };
+      const reply = await fetch(`${this.page}api/admin/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+    };
+  }
+
   /** Changes the settings file and waits for nothing. */
   async write(change) {
     change(this.settings);

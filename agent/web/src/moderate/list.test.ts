@@ -35,12 +35,12 @@ it('counts down', () => {
 });
 
 it('leaves out what it does not understand', () => {
-  expect([keptOf(null), keptOf({}), personOf({ user: {} }), banOf({}), banOf(7), entryOf({ at: 'never', deed: 'x' })]).toEqual(Array(6).fill(null));
+  expect([keptOf(null), keptOf({}), personOf({ user: {} }), banOf({}), banOf(7), entryOf({ at: 'never', detail: 'x' })]).toEqual(Array(6).fill(null));
   expect(keptOf({ id: '1', body: '<p>x</p>', user: USER, visible: false, hiddenBy: 'Mara' })).toMatchObject({ hiddenBy: 'Mara', isVisible: false });
   expect(personOf({ user: USER, connections: 2, bannedAt: null, timedOutUntil: '2026-01-01T00:00:00Z', moderator: 'owner' })).toMatchObject({
     connections: 2, bannedAt: null, timedOutUntil: 1_767_225_600_000, moderator: null,
   });
   expect(banOf({ network: '192.0.2.0/24', by: 'Mara', at: 5 })).toEqual({ of: { network: '192.0.2.0/24' }, by: 'Mara', at: 5, reason: '' });
   expect(banOf({ userId: 'u', name: 'Ben', by: null, at: 5 })).toMatchObject({ of: { user: 'u', name: 'Ben' }, by: null });
-  expect(entryOf({ at: 5, by: 'Mara', deed: 'ban', target: 'Ben', detail: '' })).toEqual({ at: 5, by: 'Mara', deed: 'ban', target: 'Ben', detail: '' });
+  expect(entryOf({ at: 5, by: 'Mara', deed: 'ban', target: 'u', detail: 'Mara banned "Ben"' })).toEqual({ at: 5, sentence: 'Mara banned "Ben"' });
 });

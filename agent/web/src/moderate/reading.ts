@@ -31,10 +31,8 @@ export interface Ban {
 /** One thing that a moderator did. */
 export interface Entry {
   at: number;
-  by: string;
-  deed: string;
-  target: string;
-  detail: string;
+  /** The whole of it, names included. */
+  sentence: string;
 }
 
 export interface MessageQuery {
@@ -109,9 +107,8 @@ export function banOf(value: unknown): Ban | null {
 
 export function entryOf(value: unknown): Entry | null {
   if (!isFields(value)) return null;
-  const at = moment(value['at']);
-  const deed = words(value['deed']);
-  return at === null || deed === '' ? null : { at, deed, by: words(value['by']), target: words(value['target']), detail: words(value['detail']) };
+  const [at, sentence] = [moment(value['at']), words(value['detail'])];
+  return at === null || sentence === '' ? null : { at, sentence };
 }
 
 /** An RFC 3339 moment, or milliseconds since 1970. */

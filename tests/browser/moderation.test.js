@@ -1,0 +1,262 @@
+// Moderators at work: two people who talk, and one who keeps order, in the moderators' view on a desktop and on a phone and
+// in the viewers' own page. Everything before the real server.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Server, until } from './server.js';
+import { DESKTOP, launch, NOTHING, PHONE, Viewer } from './viewer.js';
+
+const field = (viewer) => viewer.page.getByRole('textbox', { name: /^Your (message|question)/ });
+const log = (viewer) => viewer.page.getByRole('log', { name: 'Messages' });
+
+describe('moderation', { timeout: 300_000 }, () => {
+  let server;
+  let browser;
+  let asAdmin;
+  before(async () => {
+    server = await Server.start();
+    asAdmin = await server.declareAdmin();
+    browser = await launch();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  async function join(device = DESKTOP) {
+    const viewer = await Viewer.open(browser, server.page, device);
+    await until('a line', 10_000, () => viewer.page.locator('.chat-room[data-state="open"]').count());
+    Object.assign(viewer, await viewer.page.evaluate(() => JSON.parse(localStorage.getItem('nixcast-chat'))));
+    return viewer;
+  }
+
+  /** Somebody whom the operator has made a moderator, at work. */
+  async function moderator(device = { ...DESKTOP, viewport: { width: 1440, height: 900 } }) {
+    const viewer = await join(device);
+    await asAdmin('chat/users/setmoderator', { userId: viewer.id, isModerator: true });
+    await viewer.page.goto(`${server.page}moderate`);
+    await viewer.page.getByRole('button', { name: 'Sign out' }).waitFor();
+    return viewer;
+  }
+
+  async function say(viewer, text) {
+    await field(viewer).fill(text);
+    await field(viewer).press('Enter');
+    await log(viewer).getByText(text, { exact: true }).waitFor();
+  }
+
+  const row = (boss, text) => boss.page.getByRole('list', { name: 'Messages' }).getByRole('listitem').filter({ hasText: text });
+  const rows = (boss) => boss.page.getByRole('list', { name: 'Messages' }).getByRole('listitem').locator('.line-body').allTextContents();
+  const goesTo = (boss, tab) => boss.page.getByRole('tab', { name: tab }).click();
+  const isGone = (viewer, text) => log(viewer).getByText(text, { exact: true }).waitFor({ state: 'detached' });
+
+  it('opens for whoever is made a moderator, while they wait', async () => {
+    const viewer = await join();
+    await viewer.page.goto(`${server.page}moderate`);
+    await viewer.page.getByText(`You are ${viewer.name} here, and no moderator.`).waitFor();
+    assert.deepEqual(await viewer.barriers(), []);
+    await asAdmin('chat/users/setmoderator', { userId: viewer.id, isModerator: true });
+    await viewer.page.getByRole('list', { name: 'Messages' }).waitFor();
+    assert.deepEqual(await viewer.barriers(), []);
+    await asAdmin('chat/users/setmoderator', { userId: viewer.id, isModerator: false });
+    await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+
+  it('hides and restores, pauses, removes and bans, and everybody sees it', async () => {
+    const [anna, ben, boss] = [await join(), await join(PHONE), await moderator()];
+    await say(anna, 'buy my boat');
+    await say(ben, 'no thanks');
+    await row(boss, 'buy my boat').getByRole('button', { name: `Hide the message of ${anna.name}` }).click();
+    await Promise.all([anna, ben].map((viewer) => isGone(viewer, 'buy my boat')));
+    const hidden = row(boss, 'buy my boat');
+    await hidden.getByText(`Hidden by ${boss.name}`).waitFor();
+    assert.deepEqual(await boss.barriers(), []);
+    await hidden.getByRole('button', { name: /^Show the message/ }).click();
+    await log(ben).getByText('buy my boat').waitFor();
+
+    await hidden.getByRole('button', { name: `More about ${anna.name}` }).click();
+    assert.deepEqual(await boss.barriers(), []);
+    await hidden.getByRole('button', { name: 'Time out for 10 minutes' }).click();
+    await boss.page.getByText('Done.').waitFor();
+    await field(anna).fill('let me speak');
+    await field(anna).press('Enter');
+    await anna.page.locator('.refusal').waitFor();
+    await hidden.getByRole('button', { name: 'Lift time-out' }).click();
+    await until('to be heard again', 10_000, async () => {
+      await anna.page.getByRole('button', { name: 'Send again' }).click({ timeout: 1000 }).catch(() => undefined);
+      return (await log(ben).getByText('let me speak').count()) === 1;
+    });
+
+    await hidden.getByRole('button', { name: 'Remove all of theirs' }).click();
+    await Promise.all(['buy my boat', 'let me speak'].map((text) => isGone(ben, text)));
+    await hidden.getByRole('button', { name: 'Ban', exact: true }).click();
+    await anna.page.getByText('You cannot take part in this chat.').waitFor();
+    assert.deepEqual(await anna.barriers(), []);
+    await goesTo(boss, 'Bans');
+    await boss.page.getByRole('button', { name: `Lift the ban of ${anna.name}` }).click();
+    await boss.page.getByText('Nobody is banned.').waitFor();
+    await anna.page.reload();
+    await until('a line', 10_000, () => anna.page.locator('.chat-room[data-state="open"]').count());
+
+    await goesTo(boss, 'Log');
+    const deeds = boss.page.getByRole('list', { name: 'What moderators did' });
+    for (const deed of [`banned "${anna.name}"`, `removed all messages of "${anna.name}"`, `timed "${anna.name}" out for 600 seconds`]) {
+      await deeds.getByText(`${boss.name} ${deed}`).first().waitFor();
+    }
+    assert.deepEqual(await boss.barriers(), []);
+    assert.deepEqual(await boss.complaintList(), NOTHING);
+  });
+
+  it('finds what was said as somebody types, also what comes meanwhile', async () => {
+    const [anna, ben, boss] = [await join(), await join(), await moderator()];
+    await say(anna, 'tide tables are wrong');
+    await say(ben, 'the tide is fine');
+    await say(ben, 'cake at three');
+    const search = boss.page.getByRole('searchbox', { name: 'Search messages' });
+    await search.pressSequentially('TIDE', { delay: 30 });
+    await until('both', 10_000, async () => JSON.stringify(await rows(boss)) === JSON.stringify(['the tide is fine', 'tide tables are wrong']));
+    await say(anna, 'high tide at nine');
+    await say(anna, 'and now bread');
+    await until('the third', 10_000, async () => (await rows(boss)).length === 3);
+    assert.equal(await row(boss, 'and now bread').count(), 0);
+    await search.fill('xyzzy');
+    await boss.page.getByText('Nothing like that.').waitFor();
+    await search.fill('');
+    await row(boss, 'cake at three').getByRole('button', { name: `More about ${ben.name}` }).click();
+    await boss.page.getByRole('button', { name: 'Only theirs' }).click();
+    await until('theirs alone', 10_000, async () => JSON.stringify((await rows(boss)).slice(0, 2)) === JSON.stringify(['cake at three', 'the tide is fine']));
+    assert.equal(await row(boss, 'high tide').count(), 0);
+    await boss.page.getByRole('button', { name: 'Everybody' }).click();
+    await row(boss, 'high tide').waitFor();
+  });
+
+  it('shows people with their connections, and what is theirs to do', async () => {
+    const [anna, boss] = [await join(), await moderator()];
+    const twice = await anna.context.newPage();
+    await twice.goto(`${server.page}embed/chat/readonly`);
+    await boss.page.getByRole('searchbox', { name: 'Search people' }).fill(anna.name);
+    const person = boss.page.getByRole('list', { name: 'People' }).getByRole('listitem').filter({ hasText: anna.name });
+    await person.getByText('Here, 2 connections').waitFor({ timeout: 20_000 });
+    await person.getByRole('button', { name: `More about ${anna.name}` }).click();
+    assert.deepEqual(await boss.barriers(), []);
+    await person.getByRole('button', { name: 'Make moderator' }).click();
+    await boss.page.getByText('Only moderators whom the operator has declared can appoint others.').waitFor();
+    await person.getByRole('button', { name: 'Time out for 1 minute', exact: true }).click();
+    await person.getByText(/Timed out, \d+ s left/).waitFor();
+    await person.getByRole('button', { name: 'Lift time-out' }).click();
+    await person.getByText(/Here/).waitFor();
+  });
+
+  it('bans networks, and lifts the ban', async () => {
+    const boss = await moderator();
+    await goesTo(boss, 'Bans');
+    const network = boss.page.getByLabel('Address or network');
+    await network.fill('nowhere');
+    await boss.page.getByRole('button', { name: 'Ban', exact: true }).click();
+    await until('a reason', 5000, async () => !['', 'Done.'].includes((await boss.page.locator('.desk-told').textContent()).trim()));
+    assert.equal(await network.inputValue(), 'nowhere', 'what was typed can be mended');
+    await network.fill('192.0.2.0/24');
+    await boss.page.getByLabel('Reason').fill('a flood of boats');
+    await network.press('Enter');
+    const list = boss.page.getByRole('list', { name: 'Bans' });
+    await list.getByText('192.0.2.0/24').waitFor();
+    await list.getByText('a flood of boats').waitFor();
+    assert.deepEqual(await boss.barriers(), []);
+    await boss.page.getByRole('button', { name: 'Lift the ban of 192.0.2.0/24' }).click();
+    await list.getByText('192.0.2.0/24').waitFor({ state: 'detached' });
+  });
+
+  it('marks questions as answered, and the stage follows', async () => {
+    const [anna, boss] = [await join(), await moderator()];
+    const stage = await Viewer.open(browser, `${server.page}stage`, PHONE);
+    await anna.page.getByLabel('Question', { exact: true }).check();
+    await say(anna, 'How old is the pier?');
+    await stage.page.getByText('How old is the pier?').waitFor();
+    await goesTo(boss, /^Questions/);
+    await boss.page.getByRole('list', { name: 'Questions' }).getByRole('button', { name: 'Answered' }).click();
+    await stage.page.getByText('All questions are answered').waitFor();
+    await stage.page.locator('.stage-one[data-answered="true"]').getByText('How old is the pier?').waitFor();
+    await anna.page.locator('.standing[data-answered="true"]').first().waitFor();
+    assert.deepEqual(await stage.barriers(), []);
+    assert.deepEqual(await boss.barriers(), []);
+    assert.equal(await stage.overhang(), 0);
+    // Whoever comes later finds the questions that are no longer among the newest lines.
+    await stage.page.reload();
+    await stage.page.getByText('How old is the pier?').waitFor();
+  });
+
+  it('works on a phone, with the keyboard, and for names from right to left', async () => {
+    const anna = await join();
+    await anna.page.getByRole('button', { name: /Change name and colour/ }).click();
+    await anna.page.getByLabel('Name').fill('ليلى');
+    await anna.page.getByRole('button', { name: 'Save' }).click();
+    await say(anna, 'مرحبا بالجميع');
+    for (const device of [PHONE, { viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' }]) {
+      const boss = await moderator(device);
+      const message = row(boss, 'مرحبا بالجميع');
+      await message.waitFor();
+      assert.equal(await message.locator('.line-body').evaluate((body) => getComputedStyle(body).direction), 'rtl');
+      assert.equal(await boss.overhang(), 0);
+      await message.getByRole('button', { name: 'More about ليلى' }).click();
+      assert.equal(await boss.overhang(), 0);
+      if (device === PHONE) assert.deepEqual(await boss.barriers(), []);
+      await boss.page.getByRole('tab', { name: 'Messages' }).focus();
+      for (const tab of ['People', 'Questions', 'Bans', 'Log']) {
+        await boss.page.keyboard.press('ArrowRight');
+        await until(tab, 5000, async () => (await boss.page.evaluate(() => document.activeElement.textContent)).startsWith(tab));
+        if (device === PHONE) assert.deepEqual(await boss.barriers(), [], tab);
+        assert.equal(await boss.overhang(), 0, tab);
+      }
+      await boss.page.keyboard.press('Home');
+      await row(boss, 'مرحبا بالجميع').waitFor();
+      await boss.close();
+    }
+  });
+
+  it('is in the viewers\' page as well, which fetches nothing of the moderators\' view', async () => {
+    const [anna, boss] = [await join(), await moderator()];
+    await boss.page.goto(server.page);
+    await boss.page.getByRole('link', { name: 'Moderation' }).waitFor();
+    await say(anna, 'another boat');
+    await log(boss).getByText('another boat').waitFor();
+    await boss.page.getByRole('button', { name: `Actions for the message of ${anna.name}` }).last().click();
+    assert.deepEqual(await boss.barriers(), []);
+    await boss.page.getByRole('button', { name: 'Hide', exact: true }).click();
+    await isGone(anna, 'another boat');
+    await boss.page.getByRole('button', { name: 'Show again' }).click();
+    await log(anna).getByText('another boat').waitFor();
+    const fetched = await anna.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+    assert.deepEqual(fetched.filter((name) => /Moderate|Stage|Alone/.test(name)), []);
+    await anna.page.getByRole('button', { name: `Actions for the message of ${anna.name}` }).last().click();
+    assert.equal(await anna.page.getByRole('button', { name: 'Hide', exact: true }).count(), 0);
+  });
+
+  it('lets those in who show the right secret, and lets them go', async () => {
+    const mara = await join();
+    await asAdmin('chat/users/setmoderator', { userId: mara.id, isModerator: true });
+    const viewer = await Viewer.open(browser, `${server.page}moderate`, PHONE, null, (page) =>
+      // Who knows a secret is settled elsewhere; here is what the page makes of the answers.
+      page.route('**/api/chat/moderators/login', (route) => {
+        const isRight = route.request().postDataJSON().secret === 'of the sea';
+        const { id, token, name } = mara;
+        return route.fulfill(isRight ? { json: { id, accessToken: token, displayName: name } } : { status: 401, json: { success: false } });
+      }),
+    );
+    await viewer.page.getByLabel('Name').fill('mara');
+    await viewer.page.getByLabel('Secret').fill('a guess');
+    await viewer.page.keyboard.press('Enter');
+    await viewer.page.getByRole('alert').getByText('Name and secret do not fit together.').waitFor();
+    assert.deepEqual(await viewer.barriers(), []);
+    assert.equal(await viewer.page.evaluate(() => localStorage.getItem('nixcast-chat')), null);
+    await viewer.page.getByLabel('Secret').fill('of the sea');
+    await viewer.page.getByRole('button', { name: 'Sign in' }).click();
+    await viewer.page.getByRole('list', { name: 'Messages' }).waitFor();
+    await viewer.page.getByRole('button', { name: 'Sign out' }).click();
+    await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await viewer.page.reload();
+    await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+});
