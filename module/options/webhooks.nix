@@ -2,7 +2,10 @@
 {lib, ...}: let
   types = import ../types.nix {inherit lib;};
 
-  events = ["STREAM_STARTED" "STREAM_STOPPED"];
+  streamEvents = ["STREAM_STARTED" "STREAM_STOPPED"];
+  events =
+    streamEvents
+    ++ ["STREAM_TITLE_UPDATED" "CHAT" "NAME_CHANGE" "USER_JOINED" "USER_PARTED" "VISIBILITY-UPDATE"];
 
   webhook = lib.types.submodule ({name, ...}: {
     options = {
@@ -31,9 +34,13 @@
 
       events = lib.mkOption {
         type = types.listOf 16 (types.choice events);
-        default = events;
-        example = ["STREAM_STARTED"];
-        description = "Which events are sent: `STREAM_STARTED`, a broadcast went on air; `STREAM_STOPPED`, it ended.";
+        default = streamEvents;
+        example = ["STREAM_STARTED" "CHAT"];
+        description = ''
+          Which events are sent: `STREAM_STARTED`, a broadcast went on air; `STREAM_STOPPED`, it ended;
+          `STREAM_TITLE_UPDATED`, it has another title. Of the chat: `CHAT`, each message; `NAME_CHANGE`; `USER_JOINED`
+          and `USER_PARTED`; `VISIBILITY-UPDATE`, messages were hidden or shown again.
+        '';
       };
 
       secretFile = lib.mkOption {

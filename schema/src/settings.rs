@@ -286,7 +286,9 @@ pub struct Webhook {
     /// Where events are sent by POST, http or https. The address is no secret: everyone on the machine can read it.
     #[schemars(extend("x-effect" = "live", "format" = "web-url"))]
     pub url: String,
-    /// Which events are sent: "STREAM_STARTED" when a broadcast went on air, "STREAM_STOPPED" when it ended.
+    /// Which events are sent: "STREAM_STARTED" when a broadcast went on air, "STREAM_STOPPED" when it ended,
+    /// "STREAM_TITLE_UPDATED" when its title changed; of the chat "CHAT" for each message, "NAME_CHANGE", "USER_JOINED",
+    /// "USER_PARTED", and "VISIBILITY-UPDATE" when messages were hidden or shown again.
     #[schemars(length(max = 16), extend("x-effect" = "live"))]
     pub events: Vec<WebhookEvent>,
     /// Absolute path, outside the Nix store, of the file that holds the secret with which each message is signed
@@ -302,6 +304,13 @@ pub struct Webhook {
 pub enum WebhookEvent {
     StreamStarted,
     StreamStopped,
+    StreamTitleUpdated,
+    Chat,
+    NameChange,
+    UserJoined,
+    UserParted,
+    #[serde(rename = "VISIBILITY-UPDATE")]
+    VisibilityUpdate,
 }
 
 /// Figures for a monitoring system.
@@ -640,7 +649,31 @@ impl Network {
 }
 
 impl WebhookEvent {
-    pub const ALL: [Self; 2] = [Self::StreamStarted, Self::StreamStopped];
+    pub const ALL: [Self; 8] = [
+        Self::StreamStarted,
+        Self::StreamStopped,
+        Self::StreamTitleUpdated,
+        Self::Chat,
+        Self::NameChange,
+        Self::UserJoined,
+        Self::UserParted,
+        Self::VisibilityUpdate,
+    ];
+
+    /// As the settings and Owncast name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StreamStarted => "STREAM_STARTED",
+            Self::StreamStopped => "STREAM_STOPPED",
+            Self::StreamTitleUpdated => "STREAM_TITLE_UPDATED",
+            Self::Chat => "CHAT",
+            Self::NameChange => "NAME_CHANGE",
+            Self::UserJoined => "USER_JOINED",
+            Self::UserParted => "USER_PARTED",
+            Self::VisibilityUpdate => "VISIBILITY-UPDATE",
+        }
+    }
 }
 
 impl Variant {

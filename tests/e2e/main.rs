@@ -15,6 +15,7 @@ mod examples;
 mod facts;
 mod hot_ladder;
 mod ingest;
+mod integrations;
 mod isolation;
 mod ladder_storm;
 mod last_good;

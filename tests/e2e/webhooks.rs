@@ -1,6 +1,6 @@
 //! Webhooks: declared addresses are told what happens, once they take it, and hold up nobody until then.
 
-mod receiver;
+pub(crate) mod receiver;
 
 use std::collections::BTreeSet;
 use std::path::Path;

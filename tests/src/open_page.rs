@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
     pub page: Value,
+    pub title: Value,
     pub broadcast: Value,
     pub viewers: Value,
     /// Messages since it was opened.
@@ -109,9 +110,12 @@ fn take(message: Message, shown: &mut Shown) {
         shown.ended = Some(format!("a message that is no JSON: {text}"));
         return;
     };
-    for (name, place) in
-        [("page", &mut shown.page), ("broadcast", &mut shown.broadcast), ("viewers", &mut shown.viewers)]
-    {
+    for (name, place) in [
+        ("page", &mut shown.page),
+        ("title", &mut shown.title),
+        ("broadcast", &mut shown.broadcast),
+        ("viewers", &mut shown.viewers),
+    ] {
         if let Some(value) = event.get_mut(name) {
             *place = value.take();
         }

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// Told to the connection that published until now.
     #[error("another connection with the same stream key has taken over")]
     TakenOver,
+    /// Told to the connection that published until now.
+    #[error("the operator has ended this session")]
+    Disconnected,
 }
 
 /// What a publisher asks for.

@@ -164,6 +164,8 @@ enum Input {
         encoder: Encoder,
         result: Result<(), String>,
     },
+    /// The operator wants it to end; answered once it has, with whether there was anything to end.
+    Disconnect(oneshot::Sender<bool>),
     /// Settings were replaced; answered once they are taken up.
     Settle(oneshot::Sender<()>),
     /// The engine is about to end; answered once what has to outlive it is written.
@@ -186,6 +188,12 @@ impl ChannelHandle {
         if self.inbox.send(Input::Gone { session, departure }).await.is_err() {
             tracing::debug!(%session, "the channel closed before its publisher");
         }
+    }
+
+    /// Ends the publisher's session and with it the broadcast. Whether there was one.
+    pub(crate) async fn disconnect(&self) -> bool {
+        let (done, ended) = oneshot::channel();
+        self.inbox.send(Input::Disconnect(done)).await.is_ok() && ended.await.unwrap_or(false)
     }
 
     /// Waits until the newest settings are taken up: after this, [`Self::facts`] says what is still pending.
@@ -344,6 +352,14 @@ impl Channel {
                 }
             }
             Input::Gone { session, departure } => self.take_leave(session, departure),
+            Input::Disconnect(done) => {
+                let is_on = self.show.as_mut().map(|show| show.dismiss(Refusal::Disconnected)).is_some();
+                if is_on {
+                    self.end("the operator ended it");
+                }
+                // Whoever asked may have gone; it is done all the same.
+                let _is_awaited = done.send(is_on);
+            }
             Input::Worker { epoch, frame } => {
                 if let Some(show) = &mut self.show {
                     show.take_worker(epoch, frame, &self.stage);

@@ -11,6 +11,7 @@ pub(crate) mod moderation;
 mod ring;
 mod socket;
 pub(crate) mod store;
+pub(crate) mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ use nixcast_core::chat::users::User;
 use nixcast_core::chat::webhooks::WebhookEvent;
 use nixcast_core::control::Condition;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -49,7 +50,7 @@ use host::{Answer, Host, Newcomer, Order, Seat};
 use store::{Bearer, ChatStore, TokenHash, Write};
 
 pub(crate) use emoji::{DeclaredEmoji, EmojiError, EmojiSet};
-pub(crate) use http::routes;
+pub(crate) use http::{preflight, routes};
 
 /// Orders that wait for the room. Who finds no place waits.
 const ORDERS: usize = 4096;
@@ -114,6 +115,8 @@ struct Shared {
     webhooks: broadcast::Sender<WebhookEvent>,
     /// One for each socket.
     places: Arc<Semaphore>,
+    /// Held while a token is made, so that no two get one name.
+    token_making: Mutex<()>,
 }
 
 impl Chat {
@@ -132,7 +135,7 @@ impl Chat {
         });
         let emoji = watch::Sender::new(Arc::new(EmojiSet::default()));
         let places = Arc::new(Semaphore::new(most_sockets()));
-        Self(Arc::new(Shared { orders, store, rules, emoji, webhooks, places }))
+        Self(Arc::new(Shared { orders, store, rules, emoji, webhooks, places, token_making: Mutex::default() }))
     }
 
     /// Puts the declared rules and moderators in force.
@@ -256,7 +259,7 @@ impl Chat {
     }
 
     /// The history as a JSON text.
-    async fn history(&self) -> Result<Bytes, ChatError> {
+    pub(crate) async fn history(&self) -> Result<Bytes, ChatError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Order::History(reply), answer).await
     }

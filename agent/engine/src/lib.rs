@@ -17,6 +17,7 @@ pub mod logs;
 pub mod packager;
 mod store;
 mod tasks;
+mod title;
 mod web;
 mod webhooks;
 

@@ -49,6 +49,7 @@ use crate::counts;
 use crate::declared::{Declared, Moderators, Watch};
 use crate::store::Store;
 use crate::tasks;
+use crate::title::Title;
 use crate::webhooks::Webhooks;
 use access::{Access, Refusal};
 use hardware::Hardware;
@@ -90,6 +91,7 @@ pub(crate) struct Site {
     applied: watch::Receiver<Applied>,
     access: Access,
     chat: Chat,
+    title: Title,
     started: Started,
 }
 
@@ -137,6 +139,7 @@ impl Site {
             webhooks,
             applied,
             access: Access::default(),
+            title: Title::start(chat.clone()),
             chat,
             started: Started { at: Instant::now(), unix_ms: unix_millis() },
         };
@@ -201,6 +204,10 @@ impl Site {
         &self.chat
     }
 
+    pub(crate) fn title(&self) -> &Title {
+        &self.title
+    }
+
     fn declared(&self) -> Arc<Declared> {
         Arc::clone(&self.declared.borrow())
     }
@@ -234,13 +241,14 @@ impl Site {
     fn snapshot<'a>(&self, look: &'a Look) -> Snapshot<'a> {
         Snapshot {
             page: &look.view,
+            title: self.title.get(),
             broadcast: self.broadcast(),
             viewers: self.shown_viewers(),
             last_live: self.last_live(),
         }
     }
 
-    fn last_live(&self) -> Option<i64> {
+    pub(crate) fn last_live(&self) -> Option<i64> {
         *self.channel.last_live.borrow()
     }
 

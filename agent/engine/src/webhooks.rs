@@ -1,6 +1,6 @@
 //! Webhooks: declared web addresses that are told what happens, in order, until they have taken it.
 //!
-//! The task "webhooks" turns what the broadcast does into messages and puts each into the outbox of every webhook that
+//! The task "webhooks" turns what broadcast and chat do into messages and puts each into the outbox of every webhook that
 //! wants it. Each webhook has a task of its own that posts one message at a time, so a receiver that is slow or away
 //! holds up no other, and none of them holds up the broadcast: an outbox is bounded and nobody waits for it.
 //! Nothing here is kept across a restart of the engine.
@@ -13,18 +13,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nixcast_core::chat::webhooks::WebhookEvent as ChatEvent;
 use nixcast_core::control::{Condition, ObjectId, Webhook};
 use nixcast_schema::WebhookEvent;
-use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::broadcast::{ChannelHandle, unix_millis};
 use crate::counts;
 use crate::declared::{Declared, Watch};
 use crate::tasks::{self, chain};
+use crate::title::State as TitleState;
 use crate::web::Site;
+use crate::web::view::BroadcastView;
 use delivery::Target;
-use message::{Broadcast, Message};
+use message::{Broadcast, Message, Situation};
 use outbox::{Next, Outbox};
 
 pub(crate) use outbox::Standing;
@@ -42,8 +46,10 @@ impl Webhooks {
         let view = channel.view.clone();
         // What is on air already was told by the engine that began it.
         let on_air = view.borrow().as_ref().map(|view| Broadcast::started(view.id.clone(), view.started_at));
+        let titled = site.title().follow();
+        let said = site.chat().follow_webhooks();
         let follower = Follower { webhooks: self, declared, site, couriers: BTreeMap::new(), on_air };
-        tasks::spawn("webhooks", follower.run(view));
+        tasks::spawn("webhooks", follower.run(view, titled, said));
     }
 
     /// How each webhook fares.
@@ -103,17 +109,44 @@ impl Drop for Courier {
 }
 
 impl Follower {
-    async fn run(mut self, mut view: tokio::sync::watch::Receiver<Option<crate::web::view::BroadcastView>>) {
+    async fn run(
+        mut self,
+        mut view: watch::Receiver<Option<BroadcastView>>,
+        mut titled: watch::Receiver<TitleState>,
+        mut said: broadcast::Receiver<ChatEvent>,
+    ) {
         let mut looks = tokio::time::interval(AUDIENCE_LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut titles_told = titled.borrow_and_update().changes;
+        let mut event = None;
         loop {
             self.take_settings();
             let now = view.borrow_and_update().as_ref().map(|view| (view.id.clone(), view.started_at));
             self.take_broadcast(now);
-            // All arms only wait: what changed is read above, whichever of them won.
+            let titles = titled.borrow_and_update().changes;
+            if titles != titles_told {
+                titles_told = titles;
+                self.tell_title();
+            }
+            if let Some(event) = event.take() {
+                self.tell_talk(&event);
+            }
+            // All arms only wait, or take one event whole: what changed is read above, whichever of them won.
             let is_open = tokio::select! {
                 changed = self.declared.changed() => changed.is_ok(),
                 changed = view.changed() => changed.is_ok(),
+                changed = titled.changed() => changed.is_ok(),
+                heard = said.recv() => match heard {
+                    Ok(heard) => {
+                        event = Some(heard);
+                        true
+                    }
+                    Err(RecvError::Lagged(missed)) => {
+                        tracing::warn!(missed, "webhooks are not told of all that happens in the chat");
+                        true
+                    }
+                    Err(RecvError::Closed) => false,
+                },
                 _tick = looks.tick() => true,
             };
             self.look_at_audience();
@@ -165,16 +198,47 @@ impl Follower {
     }
 
     fn tell(&self, event: WebhookEvent, broadcast: &Broadcast) {
+        self.tell_those_who_want(event, Some(broadcast), |situation| Message::of_stream(event, situation));
+    }
+
+    /// As in Owncast, nobody is told that a title was taken away.
+    fn tell_title(&self) {
+        let event = WebhookEvent::StreamTitleUpdated;
+        if !self.site.title().get().is_empty() {
+            self.tell_those_who_want(event, self.on_air.as_ref(), |situation| Message::of_stream(event, situation));
+        }
+    }
+
+    fn tell_talk(&self, event: &ChatEvent) {
+        let make = |situation: &Situation<'_>| Message::of_chat(event, situation);
+        self.tell_those_who_want(message::kind_of(event), self.on_air.as_ref(), make);
+    }
+
+    fn tell_those_who_want(
+        &self,
+        event: WebhookEvent,
+        broadcast: Option<&Broadcast>,
+        make: impl FnOnce(&Situation<'_>) -> Result<Message, getrandom::Error>,
+    ) {
+        let wants = |courier: &Courier| courier.webhook.events.contains(&event);
+        if !self.couriers.values().any(wants) {
+            return;
+        }
         let declared = Arc::clone(&self.declared.borrow());
-        let message = match Message::new(event, broadcast, declared.page.as_ref(), self.site.viewer_count()) {
+        let situation = Situation {
+            page: declared.page.as_ref(),
+            title: self.site.title().get(),
+            broadcast,
+            last_live: self.site.last_live(),
+            viewers: self.site.viewer_count(),
+        };
+        let message = match make(&situation) {
             Ok(message) => message,
             Err(error) => return tracing::error!(error = chain(&error), "no webhook could be told"),
         };
-        for (name, courier) in &self.couriers {
-            if courier.webhook.events.contains(&event) {
-                self.webhooks.with(name, |outbox| outbox.push(message.clone()));
-                courier.wake.notify_one();
-            }
+        for (name, courier) in self.couriers.iter().filter(|(_, courier)| wants(courier)) {
+            self.webhooks.with(name, |outbox| outbox.push(message.clone()));
+            courier.wake.notify_one();
         }
     }
 

@@ -11,6 +11,8 @@ const PATIENCE = 15_000;
 
 export class App {
   page = $state.raw() as Page;
+  /** What the stream is about; empty where nobody says. */
+  title = $state('');
   broadcast = $state.raw<Broadcast | null>(null);
   viewers = $state<number | null>(null);
   /** When the last broadcast ended, in seconds since 1970. */
@@ -23,6 +25,7 @@ export class App {
 
   constructor(first: Snapshot) {
     this.page = first.page;
+    this.title = first.title ?? '';
     this.broadcast = first.broadcast;
     this.viewers = first.viewers;
     this.lastLive = first.lastLive;
@@ -48,6 +51,7 @@ export class App {
   #take(message: Message): void {
     if ('page' in message) this.page = message.page;
     if ('broadcast' in message) this.#takeBroadcast(message.broadcast, message.kind === 'hello');
+    if ('title' in message) this.title = message.title ?? '';
     if ('viewers' in message) this.viewers = message.viewers;
     if ('lastLive' in message) this.lastLive = message.lastLive;
   }

@@ -36,6 +36,8 @@ describe('a frame of the event socket', () => {
   it.each([
     { kind: 'hello', page, broadcast: null, viewers: null, lastLive: 1 },
     { kind: 'hello', page, broadcast, viewers: 0, lastLive: null },
+    { kind: 'hello', page, title: 'Ebb', broadcast, viewers: 0, lastLive: null },
+    { kind: 'title', title: '' },
     { kind: 'viewers', viewers: 12 },
     { kind: 'viewers', viewers: null },
     { kind: 'page', page },

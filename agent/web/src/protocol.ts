@@ -101,6 +101,8 @@ export interface Broadcast {
 
 export interface Snapshot {
   page: Page;
+  /** What the stream is about; empty where nobody says, and missing where the server knows of none. */
+  title?: string;
   broadcast: Broadcast | null;
   /** How many watch; null while nobody publishes, or when it is nobody's business. */
   viewers: number | null;
@@ -112,7 +114,8 @@ export type Message =
   | ({ kind: 'hello' } & Snapshot)
   | { kind: 'page'; page: Page }
   | { kind: 'broadcast'; broadcast: Broadcast | null; lastLive: number | null }
-  | { kind: 'viewers'; viewers: number | null };
+  | { kind: 'viewers'; viewers: number | null }
+  | { kind: 'title'; title: string };
 
 /** Reads one text frame. A frame of a kind this build does not know is skipped, so that the engine may grow. */
 export function readMessage(text: string): Message | null {
@@ -127,10 +130,12 @@ export function readMessage(text: string): Message | null {
   const knowsBroadcast = value['broadcast'] === null || isBroadcast(value['broadcast']);
   const knowsViewers = isNumberOrNull(value['viewers']);
   const knowsLast = isNumberOrNull(value['lastLive']);
-  if (value['kind'] === 'hello' && knowsPage && knowsBroadcast && knowsViewers && knowsLast) return value as Message;
+  const knowsTitle = value['title'] === undefined || isString(value['title']);
+  if (value['kind'] === 'hello' && knowsTitle && knowsPage && knowsBroadcast && knowsViewers && knowsLast) return value as Message;
   if (value['kind'] === 'page' && knowsPage) return value as Message;
   if (value['kind'] === 'broadcast' && knowsBroadcast && knowsLast) return value as Message;
   if (value['kind'] === 'viewers' && knowsViewers) return value as Message;
+  if (value['kind'] === 'title' && isString(value['title'])) return value as Message;
   return null;
 }
 

@@ -266,7 +266,7 @@ fn declare(settings: &mut Settings, receiver: &Receiver, password: String, signi
         name: text("desk"),
         enable: true,
         url: receiver.url(),
-        events: WebhookEvent::ALL.to_vec(),
+        events: vec![WebhookEvent::StreamStarted, WebhookEvent::StreamStopped],
         secret_file: Some(signing),
     }];
 }

@@ -91,7 +91,7 @@ impl IntoResponse for ChatError {
     }
 }
 
-pub(super) async fn preflight() -> Response {
+pub(crate) async fn preflight() -> Response {
     let headers = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),

@@ -86,6 +86,8 @@ pub(crate) enum Write {
     RemoveAccessToken {
         name: String,
     },
+    /// What the stream is about; empty: nobody says.
+    Title(String),
     /// The greatest id that was given to anything, stored or not.
     LastId(MessageId),
 }
@@ -213,6 +215,11 @@ impl ChatStore {
     /// The last to register first, and how many there are in all.
     pub(crate) async fn users_page(&self, page: UsersPage) -> Answer<(Vec<User>, i64)> {
         self.ask(move |reader| reader.users_page(&page)).await
+    }
+
+    /// The stream's title, if one was ever set.
+    pub(crate) async fn title(&self) -> Answer<Option<String>> {
+        self.ask(|reader| reader.title()).await
     }
 
     /// In order of their names.

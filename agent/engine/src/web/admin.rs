@@ -22,7 +22,7 @@ use crate::webhooks::Standing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AdminStatus {
+pub(super) struct AdminStatus {
     version_number: &'static str,
     uptime_seconds: u64,
     /// Of the settings that were applied last; 0: none yet.
@@ -30,6 +30,7 @@ struct AdminStatus {
     listeners: BTreeMap<Listener, SocketAddr>,
     /// Whether there is something to play.
     online: bool,
+    stream_title: String,
     broadcast: Option<BroadcastFacts>,
     /// What Owncast says of the publisher.
     broadcaster: Option<Broadcaster>,
@@ -154,7 +155,7 @@ pub(super) async fn settings(_operator: Operator, State(site): State<Site>) -> R
     unkept(Json(Settings { generation: word.generation, settings: &word.settings }))
 }
 
-fn status_of(site: &Site) -> AdminStatus {
+pub(super) fn status_of(site: &Site) -> AdminStatus {
     let facts = site.channel.facts();
     let applied = site.applied.borrow().clone();
     let mut conditions = facts.conditions;
@@ -169,6 +170,7 @@ fn status_of(site: &Site) -> AdminStatus {
         generation: applied.generation,
         listeners: applied.listeners,
         online: site.broadcast().is_some(),
+        stream_title: site.title().get(),
         broadcast: facts.broadcast,
         broadcaster,
         health,

@@ -1,6 +1,6 @@
 //! The event socket: pages are told what changed, and told it whole.
 //!
-//! Every page follows the three `watch` values at its own pace: a slow one skips what is outdated and never holds up
+//! Every page follows the four `watch` values at its own pace: a slow one skips what is outdated and never holds up
 //! another. A page that plays says every ten seconds how that goes.
 
 use std::sync::Arc;
@@ -31,6 +31,7 @@ enum Event<'a> {
     Hello(Snapshot<'a>),
     Broadcast { broadcast: Option<BroadcastView>, last_live: Option<i64> },
     Viewers { viewers: Option<usize> },
+    Title { title: String },
 }
 
 /// `GET /api/events`.
@@ -50,6 +51,7 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     let mut look = site.look.clone();
     let mut broadcast = site.channel.view.clone();
     let mut audience = site.audience.clone();
+    let mut titled = site.title.follow();
     broadcast.mark_unchanged();
     audience.mark_unchanged();
     let shown = Arc::clone(&look.borrow_and_update());
@@ -75,6 +77,13 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
                 }
                 let now = broadcast.borrow_and_update().clone();
                 send(&mut socket, &Event::Broadcast { broadcast: now, last_live: site.last_live() }).await?;
+            }
+            changed = titled.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let title = titled.borrow_and_update().title().to_owned();
+                send(&mut socket, &Event::Title { title }).await?;
             }
             changed = audience.changed() => {
                 if changed.is_err() {

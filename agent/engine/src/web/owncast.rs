@@ -9,13 +9,17 @@ mod chat;
 mod config;
 mod declared;
 mod figures;
+mod integrations;
 mod public;
 pub(super) mod series;
+mod title;
+mod tokens;
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use serde_json::json;
 
 use super::Site;
 
@@ -47,6 +51,13 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/admin/config/{*path}", post(declared::refuse))
         .route("/api/admin/webhooks/create", post(declared::refuse_webhook))
         .route("/api/admin/webhooks/delete", post(declared::refuse_webhook))
+        .route("/api/admin/config/streamtitle", post(title::set))
+        .route("/api/admin/streamtitle", post(title::set))
+        .route("/api/admin/disconnect", get(admin::disconnect).post(admin::disconnect))
+        .route("/api/admin/accesstokens", get(tokens::list))
+        .route("/api/admin/accesstokens/create", post(tokens::create))
+        .route("/api/admin/accesstokens/delete", post(tokens::delete))
+        .merge(integrations::routes())
 }
 
 /// Where the multivariant playlist is.
@@ -67,6 +78,11 @@ const OPEN: [(HeaderName, HeaderValue); 2] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
+
+/// Owncast's answer to whoever did something.
+fn simple(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "success": status.is_success(), "message": message }))).into_response()
+}
 
 fn open(body: impl IntoResponse) -> Response {
     let mut response = body.into_response();

@@ -246,7 +246,7 @@ fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
 }
 
 /// Who this is; as `About.svelte`.
-fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str, wish: ChatWish) -> Markup {
+fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str, wish: ChatWish) -> Markup {
     html! {
         header class="about" {
             img class="logo" src=(logo) alt="" width="72" height="72";
@@ -268,6 +268,7 @@ fn about(Snapshot { page, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str, w
                     button class="share" type="button" aria-haspopup="dialog" { (icon(SHARE)) span { "Share" } }
                     @if page.chat.is_some() && wish == ChatWish::Hidden { (chat::button()) }
                 }
+                @if !title.is_empty() { p class="stream-title" dir="auto" { (title) } }
                 (actions::actions(&page.external_actions))
                 @if !page.summary.is_empty() { p class="summary" dir="auto" { (page.summary) } }
                 @if !page.tags.is_empty() {
@@ -361,7 +362,7 @@ mod tests {
     }
 
     fn view(page: &PageView, broadcast: Option<BroadcastView>) -> Snapshot<'_> {
-        Snapshot { page, broadcast, viewers: None, last_live: None }
+        Snapshot { page, title: String::new(), broadcast, viewers: None, last_live: None }
     }
 
     fn broadcast(text: &str) -> BroadcastView {
@@ -396,7 +397,7 @@ mod tests {
             (Some(broadcast(HOSTILE)), embed),
         ] {
             let page = page(HOSTILE);
-            let view = view(&page, live);
+            let view = Snapshot { title: HOSTILE.to_owned(), ..view(&page, live) };
             let html = render(&view, 0).into_string();
             let scripts = html.matches("<script").count();
             assert_eq!((scripts, html.matches("</script").count()), (2, 2), "{html}");

@@ -15,6 +15,8 @@ use super::{action, content, custom};
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Snapshot<'a> {
     pub(crate) page: &'a PageView,
+    /// What the stream is about; empty: nobody says.
+    pub(crate) title: String,
     pub(crate) broadcast: Option<BroadcastView>,
     /// None while nobody publishes, and where viewers are not told.
     pub(crate) viewers: Option<usize>,

@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use nixcast_core::chat::webhooks::WebhookEvent as ChatEvent;
 use nixcast_core::control::Page;
 use nixcast_schema::WebhookEvent;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::broadcast::unix_millis;
 
@@ -27,6 +29,18 @@ impl Broadcast {
     }
 }
 
+/// How things stand at the moment of which a message tells.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Situation<'a> {
+    pub(super) page: Option<&'a Page>,
+    pub(super) title: String,
+    /// The one on air, or the one whose end is told.
+    pub(super) broadcast: Option<&'a Broadcast>,
+    /// When the last one ended, seconds since 1970, for the time between two.
+    pub(super) last_live: Option<i64>,
+    pub(super) viewers: usize,
+}
+
 /// What is posted, the same at each try.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
@@ -37,77 +51,87 @@ pub(super) struct Message {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
-    #[serde(rename = "type")]
-    event: WebhookEvent,
-    #[serde(rename = "eventData")]
-    data: EventData<'a>,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventData<'a> {
     id: &'a str,
     name: &'a str,
     summary: &'a str,
-    /// Owncast has a title that is set while live; there is none here.
     stream_title: &'a str,
     #[serde(rename = "serverURL")]
     server_url: &'a str,
     timestamp: String,
-    status: Status,
+    status: Status<'a>,
 }
 
 /// The status that Owncast sends along, as far as it is known.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct Status<'a> {
     online: bool,
     viewer_count: usize,
     session_max_viewer_count: usize,
-    /// Null once the broadcast has ended.
+    /// Null while nothing is on air.
     last_connect_time: Option<String>,
+    /// Null while something is.
     last_disconnect_time: Option<String>,
     version_number: &'static str,
-    stream_title: &'static str,
+    stream_title: &'a str,
+}
+
+impl Situation<'_> {
+    fn status(&self) -> Status<'_> {
+        let on_air = self.broadcast.filter(|broadcast| broadcast.ended_at_ms.is_none());
+        let ended_ms = self.broadcast.map_or(self.last_live.map(|at| at * 1000), |broadcast| broadcast.ended_at_ms);
+        Status {
+            online: on_air.is_some(),
+            viewer_count: self.viewers,
+            session_max_viewer_count: self.broadcast.map_or(0, |broadcast| broadcast.peak_viewers).max(self.viewers),
+            last_connect_time: on_air.map(|broadcast| moment(broadcast.started_at * 1000)),
+            last_disconnect_time: ended_ms.map(moment),
+            version_number: env!("CARGO_PKG_VERSION"),
+            stream_title: &self.title,
+        }
+    }
+
+    fn text(&self, of: fn(&Page) -> &str) -> &str {
+        self.page.map_or("", of)
+    }
+
+    fn server_url(&self) -> &str {
+        self.text(|page| page.public_url.as_deref().unwrap_or_default())
+    }
 }
 
 impl Message {
-    /// A message with a new id. An error means that the machine has no randomness to offer.
-    pub(super) fn new(
-        event: WebhookEvent,
-        broadcast: &Broadcast,
-        page: Option<&Page>,
-        viewers: usize,
-    ) -> Result<Self, getrandom::Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let id = format!("msg_{:032x}", u128::from_be_bytes(random));
-        let text = |of: fn(&Page) -> &str| page.map_or("", of);
-        let is_over = broadcast.ended_at_ms.is_some();
-        let envelope = Envelope {
-            event,
-            data: EventData {
-                id: &id,
-                name: text(|page| &page.name),
-                summary: text(|page| &page.summary),
-                stream_title: "",
-                server_url: text(|page| page.public_url.as_deref().unwrap_or_default()),
-                timestamp: moment(unix_millis()),
-                status: Status {
-                    online: !is_over,
-                    viewer_count: viewers,
-                    session_max_viewer_count: broadcast.peak_viewers.max(viewers),
-                    last_connect_time: (!is_over).then(|| moment(broadcast.started_at * 1000)),
-                    last_disconnect_time: broadcast.ended_at_ms.map(moment),
-                    version_number: env!("CARGO_PKG_VERSION"),
-                    stream_title: "",
-                },
-            },
+    /// Something of the stream, with a new id. An error means that the machine has no randomness to offer.
+    pub(super) fn of_stream(event: WebhookEvent, situation: &Situation<'_>) -> Result<Self, getrandom::Error> {
+        let id = new_id()?;
+        let data = EventData {
+            id: &id,
+            name: situation.text(|page| &page.name),
+            summary: situation.text(|page| &page.summary),
+            stream_title: &situation.title,
+            server_url: situation.server_url(),
+            timestamp: moment(unix_millis()),
+            status: situation.status(),
         };
-        // Plain structs of texts and numbers cannot fail to become JSON.
-        let body = serde_json::to_vec(&envelope).unwrap_or_default().into();
-        Ok(Self { id, event, body, born: Instant::now() })
+        let body = json!({ "type": event, "eventData": data });
+        Ok(Self::new(id, event, &body))
+    }
+
+    /// Something of the chat: what Owncast tells of it, and what its newer versions add to every event.
+    pub(super) fn of_chat(event: &ChatEvent, situation: &Situation<'_>) -> Result<Self, getrandom::Error> {
+        // Structs of texts and numbers cannot fail to become JSON.
+        let mut body = serde_json::to_value(event).unwrap_or_default();
+        if let Some(data) = body.get_mut("eventData").and_then(Value::as_object_mut) {
+            data.insert("serverURL".to_owned(), situation.server_url().into());
+            data.insert("status".to_owned(), json!(situation.status()));
+        }
+        Ok(Self::new(new_id()?, kind_of(event), &body))
+    }
+
+    fn new(id: String, event: WebhookEvent, body: &Value) -> Self {
+        Self { id, event, body: body.to_string().into(), born: Instant::now() }
     }
 
     /// "msg_" and 32 hexadecimal digits; the receiver tells by it whether it has seen the message before.
@@ -117,10 +141,15 @@ impl Message {
 
     /// As the settings name it.
     pub(super) fn event(&self) -> &'static str {
-        match self.event {
-            WebhookEvent::StreamStarted => "STREAM_STARTED",
-            WebhookEvent::StreamStopped => "STREAM_STOPPED",
-        }
+        self.event.name()
+    }
+
+    /// Whether it is of the chat, where much is said.
+    pub(super) const fn is_talk(&self) -> bool {
+        !matches!(
+            self.event,
+            WebhookEvent::StreamStarted | WebhookEvent::StreamStopped | WebhookEvent::StreamTitleUpdated
+        )
     }
 
     pub(super) fn body(&self) -> &Bytes {
@@ -134,13 +163,30 @@ impl Message {
 
     #[cfg(test)]
     pub(super) fn of_age(body: &'static str, born: Instant) -> Self {
-        Self {
-            id: "msg_1".to_owned(),
-            event: WebhookEvent::StreamStarted,
-            body: Bytes::from_static(body.as_bytes()),
-            born,
-        }
+        Self::of_kind(WebhookEvent::StreamStarted, body, born)
     }
+
+    #[cfg(test)]
+    pub(super) fn of_kind(event: WebhookEvent, body: &'static str, born: Instant) -> Self {
+        Self { id: "msg_1".to_owned(), event, body: Bytes::from_static(body.as_bytes()), born }
+    }
+}
+
+/// What a webhook has to ask for to be told of it.
+pub(super) const fn kind_of(event: &ChatEvent) -> WebhookEvent {
+    match event {
+        ChatEvent::Chat { .. } => WebhookEvent::Chat,
+        ChatEvent::UserJoined { .. } => WebhookEvent::UserJoined,
+        ChatEvent::UserParted { .. } => WebhookEvent::UserParted,
+        ChatEvent::NameChange { .. } => WebhookEvent::NameChange,
+        ChatEvent::VisibilityUpdate { .. } => WebhookEvent::VisibilityUpdate,
+    }
+}
+
+fn new_id() -> Result<String, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(format!("msg_{:032x}", u128::from_be_bytes(random)))
 }
 
 /// RFC 3339, UTC, from milliseconds since 1970.
@@ -151,8 +197,6 @@ fn moment(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use serde_json::{Value, json};
 
     use super::*;
 
@@ -165,7 +209,14 @@ mod tests {
         };
         let broadcast =
             Broadcast { id: "0123abcd".to_owned(), started_at: 1_767_225_600, ended_at_ms, peak_viewers: 5 };
-        let message = Message::new(event, &broadcast, Some(&page), 2).unwrap();
+        let situation = Situation {
+            page: Some(&page),
+            title: "Ebb".to_owned(),
+            broadcast: Some(&broadcast),
+            last_live: None,
+            viewers: 2,
+        };
+        let message = Message::of_stream(event, &situation).unwrap();
         let value = serde_json::from_slice(message.body()).unwrap();
         (message, value)
     }
@@ -180,12 +231,12 @@ mod tests {
             json!({
                 "type": "STREAM_STARTED",
                 "eventData": {
-                    "id": message.id(), "name": "Harbour", "summary": "Ships", "streamTitle": "",
+                    "id": message.id(), "name": "Harbour", "summary": "Ships", "streamTitle": "Ebb",
                     "serverURL": "https://live.example", "timestamp": timestamp,
                     "status": {
                         "online": true, "viewerCount": 2, "sessionMaxViewerCount": 5,
                         "lastConnectTime": "2026-01-01T00:00:00Z", "lastDisconnectTime": null,
-                        "versionNumber": env!("CARGO_PKG_VERSION"), "streamTitle": "",
+                        "versionNumber": env!("CARGO_PKG_VERSION"), "streamTitle": "Ebb",
                     },
                 },
             })
@@ -201,5 +252,31 @@ mod tests {
         let (second, _) = told(WebhookEvent::StreamStopped, None);
         assert_ne!(first.id(), second.id());
         assert!(first.id().len() == 36 && first.id().starts_with("msg_"));
+    }
+
+    #[test]
+    fn what_is_said_is_told_with_how_things_stand() {
+        use nixcast_core::chat::ids::{ConnectionId, MessageId, UserId};
+        use nixcast_core::chat::stamp::Stamp;
+        use nixcast_core::chat::users::UserView;
+
+        let id: MessageId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let said = ChatEvent::Chat {
+            user: UserView::unknown(&UserId("someone".to_owned())),
+            timestamp: Stamp(1_767_225_600_000),
+            body: "<p>hi</p>".to_owned(),
+            raw_body: "hi".to_owned(),
+            id,
+            client_id: ConnectionId(7),
+            visible: true,
+        };
+        let situation = Situation { last_live: Some(1_767_225_600), ..Situation::default() };
+        let message = Message::of_chat(&said, &situation).unwrap();
+        assert_eq!((message.event(), message.is_talk()), ("CHAT", true));
+        let value: Value = serde_json::from_slice(message.body()).unwrap();
+        let data = &value["eventData"];
+        assert_eq!((&value["type"], &data["rawBody"], &data["clientId"]), (&json!("CHAT"), &json!("hi"), &json!(7)));
+        assert_eq!((&data["serverURL"], &data["status"]["online"]), (&json!(""), &json!(false)));
+        assert_eq!(data["status"]["lastDisconnectTime"], "2026-01-01T00:00:00Z");
     }
 }

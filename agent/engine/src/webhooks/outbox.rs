@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::message::Message;
 
-/// Messages that wait for one webhook, at most; about 1 KiB each. The oldest makes room.
-const MOST_WAITING: usize = 64;
+/// Messages that wait for one webhook, at most; about 1 KiB each. The oldest of the chat makes room, and where there is
+/// none the oldest.
+const MOST_WAITING: usize = 256;
 
 /// Pause after the first failure, doubled with each that follows up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -56,12 +57,23 @@ pub(super) enum Next {
 
 impl Outbox {
     pub(super) fn push(&mut self, message: Message) {
-        if self.waiting.len() >= MOST_WAITING {
+        if self.waiting.len() >= MOST_WAITING && !self.drop_talk() {
             self.waiting.pop_front();
             self.dropped += 1;
             self.tries = 0;
         }
         self.waiting.push_back(message);
+    }
+
+    /// Drops the oldest message of the chat: that a stream began or ended is worth more. Whether there was one.
+    fn drop_talk(&mut self) -> bool {
+        let Some(oldest) = self.waiting.iter().position(Message::is_talk) else { return false };
+        self.waiting.remove(oldest);
+        self.dropped += 1;
+        if oldest == 0 {
+            self.tries = 0;
+        }
+        true
     }
 
     /// The next message is handed out until [`Self::delivered`] or [`Self::failed`] says what became of it.
@@ -92,7 +104,7 @@ impl Outbox {
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         self.last_error = Some(format!("{} was not taken: {error}", message.event()));
         let pause = pause(self.tries, chance);
-        let is_full = self.waiting.len() >= MOST_WAITING;
+        let is_full = self.waiting.len() >= MOST_WAITING && (message.is_talk() || !self.drop_talk());
         let is_stale = now.duration_since(message.born()) + pause > WORTH_TELLING;
         if is_full || is_stale {
             self.dropped += u64::from(is_full);
@@ -226,6 +238,23 @@ mod tests {
         assert!(outbox.failed(on_its_way, "x", now, 1.0), "the oldest of all is the one that came back");
         let standing = outbox.standing();
         assert_eq!((standing.waiting, standing.dropped, standing.failed), (MOST_WAITING, 4, 0));
+    }
+
+    #[test]
+    fn talk_makes_room_for_what_is_told_of_the_stream() {
+        use nixcast_schema::WebhookEvent;
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        outbox.push(Message::of_age("began", now));
+        for _message in 0..MOST_WAITING {
+            outbox.push(Message::of_kind(WebhookEvent::Chat, "talk", now));
+        }
+        assert_eq!((outbox.standing().waiting, outbox.standing().dropped), (MOST_WAITING, 1));
+        let first = posted(&mut outbox, now);
+        assert_eq!(body(&first), "began");
+        outbox.push(Message::of_kind(WebhookEvent::Chat, "talk", now));
+        assert!(!outbox.failed(first, "x", now, 1.0), "it is kept, and talk is not");
+        assert_eq!((outbox.standing().waiting, outbox.standing().dropped), (MOST_WAITING, 2));
+        assert_eq!(body(&posted(&mut outbox, now + LONGEST_PAUSE)), "began");
     }
 
     #[test]

@@ -190,7 +190,8 @@ fn is_talk(write: &Write) -> bool {
         | Write::Audit(_)
         | Write::Token { .. }
         | Write::AccessToken(_)
-        | Write::RemoveAccessToken { .. } => false,
+        | Write::RemoveAccessToken { .. }
+        | Write::Title(_) => false,
     }
 }
 

@@ -98,6 +98,10 @@ impl Reader<'_> {
         self.one("SELECT value FROM facts WHERE name = ?1", params![name], |row| row.get(0))
     }
 
+    pub(super) fn title(&self) -> rusqlite::Result<Option<String>> {
+        self.fact("title")
+    }
+
     pub(super) fn snapshot(&self, now_ms: i64) -> rusqlite::Result<Snapshot> {
         let newest = format!("SELECT {MESSAGE} FROM messages m ORDER BY m.id DESC LIMIT ?1");
         let messages = self.all(&newest, params![most_history()], rows::message)?;

@@ -76,7 +76,7 @@ const STEPS: &[&str] = &[
     ) STRICT;
 
     CREATE TABLE facts (
-        name TEXT PRIMARY KEY, -- stream, lastId or dropped
+        name TEXT PRIMARY KEY, -- stream, lastId, dropped or title
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",

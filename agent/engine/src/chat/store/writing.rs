@@ -189,6 +189,9 @@ fn write_one(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         Write::RemoveAccessToken { name } => {
             run(db, "DELETE FROM access_tokens WHERE name = ?1", params![name])?;
         }
+        Write::Title(title) => {
+            run(db, "INSERT OR REPLACE INTO facts (name, value) VALUES ('title', ?1)", params![title])?;
+        }
         Write::LastId(id) => put_greatest(db, "lastId", *id)?,
     }
     Ok(())

@@ -1,17 +1,18 @@
 //! What Owncast's admin page, and programs in its place, read. All of it behind the declared name and password.
 
+use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::header;
-use axum::response::{Json, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Json, Response};
 use nixcast_core::control::{Encode, Listener, Rung};
 use nixcast_schema::{Encoder, Preset, WebhookEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::Site;
 use super::super::access::{Operator, unkept};
 use super::super::metrics::exposition::{self, Exposition};
-use super::config;
+use super::super::{Peer, Site};
+use super::{config, simple};
 
 /// `windowStart`: seconds since 1970.
 #[derive(Deserialize)]
@@ -48,6 +49,31 @@ pub(super) async fn webhooks(_operator: Operator, State(site): State<Site>) -> R
     unkept(Json(entries.collect::<Vec<_>>()))
 }
 
+/// `/api/admin/disconnect`: ends the publisher's session and with it the broadcast. The stream key stays declared, so that
+/// an encoder that connects anew begins another broadcast.
+///
+/// Owncast's clients ask by GET, so a session of the browser is no leave for it, and neither is a page of another site
+/// that makes a browser send the password it knows (Fetch Metadata, section 2.4).
+pub(super) async fn disconnect(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = site.admit(peer, &headers).await {
+        return refusal.into_response();
+    }
+    if headers.get("sec-fetch-site").is_some_and(|from| from != "same-origin" && from != "none") {
+        return simple(StatusCode::FORBIDDEN, "not from a page of another site");
+    }
+    if site.channel.disconnect().await {
+        tracing::info!("the operator ended the broadcast");
+        simple(StatusCode::OK, "inbound stream disconnected")
+    } else {
+        // Owncast's answer, status and all.
+        unkept(Json(json!({ "success": false, "message": "no inbound stream connected" })))
+    }
+}
+
 /// `GET /api/admin/prometheus`: the figures under Owncast's names.
 pub(super) async fn prometheus(_operator: Operator, State(site): State<Site>) -> Response {
     let mut text = Exposition::default();
@@ -72,7 +98,7 @@ fn server_config_of(site: &Site) -> Value {
         "instanceDetails": {
             "name": page.name, "summary": page.summary, "tags": page.tags, "logo": "/logo", "nsfw": page.nsfw,
             "socialHandles": config::handles(&look.view), "extraPageContent": page.page_content,
-            "offlineMessage": page.offline_message, "welcomeMessage": chat.welcome_message, "streamTitle": "",
+            "offlineMessage": page.offline_message, "welcomeMessage": chat.welcome_message, "streamTitle": site.title().get(),
             "customStyles": page.custom_css, "customJavascript": page.custom_javascript,
             "appearanceVariables": config::appearance(&look.view.theme),
         },

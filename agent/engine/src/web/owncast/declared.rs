@@ -13,7 +13,6 @@ use super::super::access::{Operator, unkept};
 pub(crate) const INSTEAD: &[(&str, Result<&str, &str>)] = &[
     ("name", Ok("instance.name")),
     ("serversummary", Ok("instance.summary")),
-    ("streamtitle", Err("there is no stream title yet")),
     ("offlinemessage", Ok("instance.offlineMessage")),
     ("welcomemessage", Ok("chat.welcomeMessage")),
     ("pagecontent", Ok("instance.pageContent")),

@@ -25,7 +25,7 @@ struct Status {
     last_connect_time: Option<Timestamp>,
     last_disconnect_time: Option<Timestamp>,
     version_number: &'static str,
-    stream_title: &'static str,
+    stream_title: String,
     /// Left out where it is 0 or not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     viewer_count: Option<usize>,
@@ -39,7 +39,7 @@ pub(super) async fn status(State(site): State<Site>) -> Response {
         last_connect_time: site.last_began.borrow().and_then(time),
         last_disconnect_time: site.last_live().and_then(time),
         version_number: env!("CARGO_PKG_VERSION"),
-        stream_title: "",
+        stream_title: site.title().get(),
         viewer_count: site.shown_viewers().filter(|viewers| *viewers > 0),
         online: site.broadcast().is_some(),
     }))
