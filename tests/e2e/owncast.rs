@@ -296,3 +296,44 @@ fn the_operator_reads_the_settings_in_owncasts_shape_and_no_secret() {
     assert!(points[0]["time"].is_string() && points[0]["value"].is_u64(), "{points}");
     assert_eq!(read("/api/admin/viewersOverTime?windowStart=99999999999"), "[]");
 }
+
+#[test]
+fn what_owncasts_admin_and_collectors_of_servers_read_has_their_shape() {
+    let mut scene = Scene::with_key();
+    declare_admin(&mut scene);
+    let server = scene.start();
+    let read = |path: &str| -> Value {
+        let reply = http::get_with(server.http_port(), &format!("/api/admin/{path}"), &[RIGHT]).unwrap();
+        assert_eq!((reply.status, reply.header("cache-control")), (200, Some("no-store")), "{path}");
+        serde_json::from_slice(&reply.body).unwrap()
+    };
+    for path in ["logs", "logs/warnings", "hardwarestats", "metrics/video"] {
+        let reply = http::get(server.http_port(), &format!("/api/admin/{path}")).unwrap();
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    let logs = read("logs");
+    let line = logs.as_array().unwrap().iter().find(|line| line["message"].as_str().unwrap().starts_with("listening"));
+    let line = line.unwrap_or_else(|| panic!("{logs}"));
+    assert!(line["time"].as_str().unwrap().ends_with('Z') && line["level"] == "info", "{line}");
+    assert!(read("logs/warnings").as_array().unwrap().iter().all(|line| line["level"] != "info"));
+    // Two looks are needed for CPU, and the second comes after a minute.
+    let hardware = read("hardwarestats");
+    let memory = &hardware["memory"][0];
+    assert!(memory["time"].is_string() && memory["value"].as_u64().unwrap() <= 100, "{hardware}");
+    assert!(hardware["cpu"].is_array() && hardware["disk"][0]["value"].is_u64(), "{hardware}");
+    let video = read("metrics/video");
+    assert!(video["segmentLength"].as_u64().unwrap() > 0 && video["availableBitrates"].is_array(), "{video}");
+    for series in ["errors", "highestLatency", "medianSegmentDownloadDuration", "minPlayerBitrate"] {
+        assert!(video[series].is_array(), "{series} in {video}");
+    }
+
+    assert_eq!(get(&server, "/api/socialplatforms")["mastodon"]["platform"], "Mastodon");
+    let link = get(&server, "/.well-known/nodeinfo")["links"][0]["href"].as_str().unwrap().to_owned();
+    assert_eq!(link, format!("http://127.0.0.1:{}/nodeinfo/2.0", server.http_port()));
+    let node = get(&server, "/nodeinfo/2.0");
+    assert_eq!((&node["version"], &node["software"]["name"]), (&json!("2.0"), &json!("nixcast")));
+
+    let report = |body: &str| http::post(server.http_port(), "/api/metrics/cmcd", &[], body).unwrap().status;
+    assert_eq!(report(r#"[{"v":2,"e":"t","mtp":5100,"sid":"s","sn":2}]"#), 200);
+    assert_eq!(report("{not json"), 400);
+}
