@@ -22,7 +22,12 @@
   document = {
     apiVersion = "nixcast/v1";
     inherit (cfg) publicUrl http rtmp admin broadcast metrics reconcile;
-    chat = cfg.chat // {moderators = lib.attrValues cfg.chat.moderators;};
+    chat =
+      cfg.chat
+      // {
+        emojiFolder = rendered cfg.chat.emojiFolder;
+        moderators = lib.attrValues cfg.chat.moderators;
+      };
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
     rtmps = cfg.rtmps // {certificateFile = rendered cfg.rtmps.certificateFile;};

@@ -152,6 +152,21 @@ in {
       '';
     };
 
+    emojiFolder = lib.mkOption {
+      type = types.nullOr types.publicFile;
+      default = null;
+      example = lib.literalExpression "./emoji";
+      description = ''
+        Folder with emoji of one's own: `wave.png` in it is what `:wave:` in a message becomes, and stands in the page's
+        picker. Pictures are PNG, GIF, JPEG, WebP or SVG; names have letters, digits, `-`, `+` and `_`; there are at most
+        200 of at most 512 KiB each, 16 MiB in all. What cannot be offered is named by `nixcast status`, and the rest is
+        offered. Files with other endings and folders in it are passed over.
+
+        The folder is read when the settings are applied and again when something in it changes. While it cannot be read,
+        what was offered last stays. `null`: none.
+      '';
+    };
+
     moderators = lib.mkOption {
       type = types.namedEntries 64 moderator;
       default = {};

@@ -440,6 +440,10 @@ pub struct Chat {
     /// Whether a message can be marked as a question for the speaker, and voted for.
     #[schemars(extend("x-effect" = "live"))]
     pub questions: bool,
+    /// Folder with pictures (PNG, GIF, JPEG, WebP or SVG) that stand for ":name:" in messages, the name being that of the
+    /// file without its ending: at most 200 files of 512 KiB, 16 MiB in all; null: none.
+    #[schemars(extend("x-effect" = "live", "format" = "absolute-path"))]
+    pub emoji_folder: Option<String>,
     /// Who keeps order, ordered by name. At most 64.
     #[schemars(length(max = 64))]
     pub moderators: Vec<Moderator>,
@@ -614,6 +618,7 @@ impl Default for Chat {
             history_messages: 50,
             history_hours: 2,
             questions: true,
+            emoji_folder: None,
             moderators: Vec::new(),
         }
     }

@@ -99,6 +99,7 @@ function settings(ports, streamKey) {
       historyMessages: 50,
       historyHours: 2,
       questions: true,
+      emojiFolder: null,
       moderators: [],
     },
     webhooks: [],

@@ -138,6 +138,7 @@
       historyMessages = 100;
       historyHours = 24;
       questions = false;
+      emojiFolder = "/srv/nixcast/emoji";
       moderators = {
         anna.secretFile = "/run/secrets/anna";
         "ben.b".secretFile = "/run/secrets/ben";

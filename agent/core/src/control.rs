@@ -20,8 +20,8 @@ use crate::facts::{QueueFacts, RungFacts, SourceFacts, WorkerFacts};
 use crate::health::Health;
 use crate::webhooks::SigningSecret;
 
-/// Longest line either side accepts: a 2 MiB logo in base64 or as hex is the largest thing sent.
-pub const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+/// Longest line either side accepts: 16 MiB of emoji and a 2 MiB logo in base64 are the largest thing sent, 24 MiB.
+pub const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Asked by the agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,6 +123,8 @@ pub enum ObjectId {
     Broadcast,
     /// The chat's rules.
     Chat,
+    /// All custom emoji together.
+    Emoji,
     /// By name.
     Moderator(String),
     Rung(String),
@@ -222,6 +224,9 @@ pub struct Metrics {
     pub allow_from: Vec<Network>,
 }
 
+/// Which picture an emoji is.
+pub type PictureRef = LogoRef;
+
 /// Which picture is the logo. The bytes travel once, in [`Action::PutPage`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -293,6 +298,8 @@ pub struct Observed {
     pub broadcast_rules: Option<BroadcastRules>,
     /// None until the agent has spoken.
     pub chat: Option<ChatRules>,
+    /// The custom emoji offered, by name. None until the agent has spoken.
+    pub emoji: Option<BTreeMap<String, PictureRef>>,
     /// What the secret of each declared moderator is recognised by.
     pub moderators: BTreeMap<String, Fingerprint>,
     pub ladder: BTreeMap<String, Rung>,
@@ -446,6 +453,12 @@ pub enum Action {
     },
     SetChat {
         rules: ChatRules,
+    },
+    /// Offer these emoji and no others. `pictures` has the bytes (base64, standard alphabet, padded) of each digest that
+    /// the engine does not hold already.
+    SetEmoji {
+        emoji: BTreeMap<String, PictureRef>,
+        pictures: BTreeMap<String, String>,
     },
     /// Whoever shows this secret together with this name is the moderator of that name.
     PutModerator {

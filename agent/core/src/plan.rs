@@ -23,8 +23,8 @@ mod tests;
 
 pub use change::{Change, ChangeKind, FieldChange};
 pub use desired::{
-    Desired, DesiredAdmin, DesiredCertificate, DesiredKey, DesiredLogo, DesiredModerator, DesiredWebhook, Material,
-    Picture,
+    Desired, DesiredAdmin, DesiredCertificate, DesiredEmoji, DesiredKey, DesiredLogo, DesiredModerator, DesiredWebhook,
+    Material, Picture,
 };
 pub use text::{Colour, render};
 pub(crate) use text::{effect_name, field_line, values_of};
@@ -102,6 +102,7 @@ fn rank(action: &Action) -> u8 {
         | Action::PutPage { .. }
         | Action::PutWebhook { .. }
         | Action::RemoveWebhook { .. }
+        | Action::SetEmoji { .. }
         | Action::SetOverload { .. }
         | Action::SetStills { .. }
         | Action::SetBroadcastRules { .. }
@@ -123,6 +124,7 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
         | ObjectId::Stills
         | ObjectId::Broadcast
         | ObjectId::Chat
+        | ObjectId::Emoji
         | ObjectId::Moderator(_)
         | ObjectId::Webhook(_)
         | ObjectId::Metrics => Effect::Live,

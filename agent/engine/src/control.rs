@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{
-    Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, Request, Response, Step, Webhook,
-    Word,
+    Action, Listener, MAX_LINE_BYTES, ObjectId, Observed, Outcome, OutcomeResult, PictureRef, Request, Response, Step,
+    Webhook, Word,
 };
 use nixcast_core::webhooks::SigningSecret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -25,7 +25,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::broadcast::{ChannelFacts, ChannelHandle};
-use crate::chat::ChatError;
+use crate::chat::{ChatError, DeclaredEmoji};
 use crate::counts;
 use crate::declared::{Declared, Moderators};
 use crate::ingest::{self, Ingest, Tls};
@@ -136,6 +136,7 @@ impl Control {
             stills: declared.stills,
             broadcast_rules: declared.broadcast_rules.clone(),
             chat: declared.chat.as_ref().map(|_spoken| ChatRules::clone(&self.site.chat().rules())),
+            emoji: declared.emoji.clone(),
             moderators: declared.moderators.0.clone(),
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
@@ -183,6 +184,7 @@ impl Control {
                     OutcomeResult::Applied
                 }
                 Action::SetChat { rules } => self.set_chat(&mut declared, rules).await,
+                Action::SetEmoji { emoji, pictures } => self.set_emoji(&mut declared, emoji, pictures),
                 Action::PutModerator { name, grant } => {
                     let mut moderators = declared.moderators.clone();
                     moderators.0.insert(name, grant);
@@ -228,6 +230,36 @@ impl Control {
             }
             Err(error) => OutcomeResult::Held { reason: tasks::chain(&error) },
         }
+    }
+
+    /// Pictures that do not come along are held already.
+    fn set_emoji(
+        &self,
+        declared: &mut Declared,
+        emoji: BTreeMap<String, PictureRef>,
+        pictures: BTreeMap<String, String>,
+    ) -> OutcomeResult {
+        let mut bytes = BTreeMap::new();
+        for (digest, text) in pictures {
+            match BASE64.decode(text) {
+                Ok(picture) => drop(bytes.insert(digest, Bytes::from(picture))),
+                Err(error) => return OutcomeResult::Held { reason: format!("an emoji is not base64: {error}") },
+            }
+        }
+        let mut offered = Vec::with_capacity(emoji.len());
+        for (name, PictureRef { digest, media_type }) in &emoji {
+            let Some(picture) = bytes.get(digest).or_else(|| declared.emoji_pictures.get(digest)).cloned() else {
+                return OutcomeResult::Held { reason: format!("the picture of {name} did not come along") };
+            };
+            bytes.insert(digest.clone(), picture.clone());
+            offered.push(DeclaredEmoji { name: name.clone(), media_type: media_type.clone(), picture });
+        }
+        for (name, error) in self.site.chat().declare_emoji(offered) {
+            tracing::warn!(name, error = tasks::chain(&error), "an emoji is not offered");
+        }
+        declared.emoji = Some(emoji);
+        declared.emoji_pictures = bytes;
+        OutcomeResult::Applied
     }
 
     /// Whoever is no longer among them goes on as a guest, at once.
@@ -367,6 +399,7 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
         | Action::SetCertificate { .. }
         | Action::RemoveCertificate
         | Action::SetChat { .. }
+        | Action::SetEmoji { .. }
         | Action::PutModerator { .. }
         | Action::RemoveModerator { .. } => {}
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{
-    AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, Rung, Webhook,
+    AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, PictureRef, Rung, Webhook,
 };
 use nixcast_core::keys;
 use nixcast_core::ladder::LatencyLevel;
@@ -36,6 +36,10 @@ pub(crate) struct Declared {
     pub(crate) broadcast_rules: Option<BroadcastRules>,
     /// None until the agent has spoken for the first time; what is in force is with [`crate::chat::Chat`].
     pub(crate) chat: Option<ChatRules>,
+    /// By name. None until the agent has spoken for the first time.
+    pub(crate) emoji: Option<BTreeMap<String, PictureRef>>,
+    /// Bytes of those, by digest.
+    pub(crate) emoji_pictures: BTreeMap<String, Bytes>,
     pub(crate) moderators: Moderators,
     pub(crate) ladder: BTreeMap<String, Rung>,
     pub(crate) webhooks: BTreeMap<String, Webhook>,

@@ -4,6 +4,7 @@
 //! The only code of the whole program that reads a secret file. A file that cannot be used holds back its own object,
 //! with a reason that names the option and the path and never the content. Called by the loop before each comparison.
 
+mod emoji;
 mod file;
 mod logo;
 mod reads;
@@ -17,7 +18,7 @@ use nixcast_core::certificates::{CertificateChain, PrivateKey};
 use nixcast_core::control::{Listener, ObjectId};
 use nixcast_core::keys::{Salt, StreamKeySecret};
 use nixcast_core::passwords::AdminPassword;
-use nixcast_core::plan::{DesiredCertificate, DesiredLogo, Material, Picture};
+use nixcast_core::plan::{DesiredCertificate, DesiredEmoji, DesiredLogo, Material, Picture};
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_schema::Settings;
 use tokio::time::Instant;
@@ -56,6 +57,7 @@ struct Wanted {
     /// At most one, by the fixed name [`ONLY`].
     private_key: Vec<(String, PathBuf)>,
     logo: Option<PathBuf>,
+    emoji: Option<PathBuf>,
 }
 
 /// What a secret is called that is the only one of its kind.
@@ -74,19 +76,21 @@ impl Wanted {
             certificate: rtmps.and_then(|rtmps| rtmps.certificate_file.as_ref()).map(PathBuf::from),
             private_key: rtmps.iter().filter_map(|rtmps| Some(entry(ONLY, rtmps.key_file.as_ref()?))).collect(),
             logo: settings.instance.logo.as_ref().map(PathBuf::from),
+            emoji: settings.chat.emoji_folder.as_ref().map(PathBuf::from),
         }
     }
 }
 
 /// Every file that `settings` refers to, whether it exists or not.
 pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let Wanted { keys, admin, moderators, webhooks, certificate, private_key, logo } = Wanted::of(settings);
+    let Wanted { keys, admin, moderators, webhooks, certificate, private_key, logo, emoji } = Wanted::of(settings);
     [keys, admin, moderators, webhooks, private_key]
         .into_iter()
         .flatten()
         .map(|(_, path)| path)
         .chain(certificate)
         .chain(logo)
+        .chain(emoji)
 }
 
 impl Reader {
@@ -100,6 +104,7 @@ impl Reader {
         let private_key = self.start(&wanted.private_key, secret::read_private_key);
         let certificate = wanted.certificate.as_deref().map(|path| self.reads.start(path, secret::read_certificate));
         let logo = wanted.logo.as_deref().map(|path| self.reads.start(path, logo::read));
+        let emoji = wanted.emoji.as_deref().map(|path| self.reads.start(path, emoji::read));
         let keys = self.finish(keys, deadline, StreamKeySecret::from_file_content).await;
         let admin = self.finish(admin, deadline, AdminPassword::from_file_content).await;
         let moderators = self.finish(moderators, deadline, StreamKeySecret::from_file_content).await;
@@ -110,6 +115,10 @@ impl Reader {
         let logo = match logo {
             Some(logo) => Some(self.reads.finish(logo, deadline).await),
             None => None,
+        };
+        let emoji = match emoji {
+            Some(emoji) => self.reads.finish(emoji, deadline).await,
+            None => Ok(emoji::Folder::default()),
         };
         let key_option = |name: &str| format!("{}.keyFile", ObjectId::StreamKey(name.to_owned()));
         let moderator_option = |name: &str| format!("{}.secretFile", ObjectId::Moderator(name.to_owned()));
@@ -124,6 +133,7 @@ impl Reader {
             admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(ONLY),
             moderators: salted(&mut self.moderators, &wanted.moderators, moderators, moderator_option),
             webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
+            emoji: emoji_of(wanted.emoji.as_deref(), emoji),
             logo: self.logo(wanted.logo, logo),
         }
     }
@@ -185,6 +195,21 @@ fn certificate_of(
     let (path, (private_key, fresh_salt)) = (path?, private_key?);
     let chain = found.pop()?.map_err(|reason| format!("{}: {} {reason}", ObjectId::Certificate, path.display()));
     Some(DesiredCertificate { chain, private_key, fresh_salt })
+}
+
+/// What can be offered of a folder, and what keeps the rest of it from being offered.
+fn emoji_of(path: Option<&Path>, found: Result<emoji::Folder, String>) -> DesiredEmoji {
+    let reason = |fault: &str| match path {
+        Some(path) => format!("{}: {} {fault}", ObjectId::Emoji, path.display()),
+        None => format!("{}: {fault}", ObjectId::Emoji),
+    };
+    match found {
+        Ok(folder) => {
+            let refused = folder.refused_in_words().map(|words| reason(&words));
+            DesiredEmoji { pictures: Some(folder.pictures), refused }
+        }
+        Err(fault) => DesiredEmoji { pictures: None, refused: Some(reason(&fault)) },
+    }
 }
 
 /// Gives each secret of a kind its salt: one for as long as the secret stays the same, so that two rounds of reading

@@ -21,6 +21,9 @@ use tokio::task::spawn_blocking;
 
 use watches::Watches;
 
+/// Stands for every name in a folder; no entry is called so.
+const ANY: &str = "";
+
 /// Folders, and the names in each whose change is a hint.
 type Names = BTreeMap<PathBuf, BTreeSet<OsString>>;
 

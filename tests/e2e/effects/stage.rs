@@ -43,6 +43,8 @@ pub(super) struct Stage {
     pub(super) secrets: BTreeMap<String, String>,
     /// Path of a picture that is not the logo yet.
     pub(super) picture: String,
+    /// Path of a folder with one emoji, "wave", which is not declared yet.
+    pub(super) emoji_folder: String,
     pub(super) authority: Authority,
     /// Path and serial number of two certificates of one key; the first is declared.
     pub(super) certificates: [(String, String); 2],
@@ -81,6 +83,10 @@ impl Stage {
         secret("signing-rotated");
         let picture = scene.folder().join("picture.svg").to_str().unwrap().to_owned();
         fs::write(&picture, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"/>").unwrap();
+        let emoji_folder = scene.folder().join("emoji");
+        fs::create_dir(&emoji_folder).unwrap();
+        fs::copy(&picture, emoji_folder.join("wave.svg")).unwrap();
+        let emoji_folder = emoji_folder.to_str().unwrap().to_owned();
         declare(&mut scene.settings, &receivers[0], password, signing);
         scene.settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: moderator }];
         let authority = Authority::new();
@@ -119,6 +125,7 @@ impl Stage {
             server,
             secrets,
             picture,
+            emoji_folder,
             authority,
             certificates,
             other_key_file,

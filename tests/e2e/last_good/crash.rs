@@ -58,6 +58,10 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     };
     let moderator =
         |name: &str, file: &str| Moderator { name: name.to_owned(), secret_file: secret(file).unwrap_or_default() };
+    let folder = scene.folder().join("emoji");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("wave.svg"), "<svg/>").unwrap();
+    let emoji = folder.to_str().unwrap().to_owned();
     let old_moderators = vec![moderator("gone", "gone-mate"), moderator("kept", "mate")];
     let new_moderators = vec![moderator("kept", "other-mate"), moderator("new", "new-mate")];
     let (admin, hook, other_hook) = (secret("admin"), secret("hook"), secret("other-hook"));
@@ -83,6 +87,7 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     new.video.when_overloaded = Overload::DropLowest;
     new.video.stills = !old.video.stills;
     new.chat.slow_mode_seconds = 7;
+    new.chat.emoji_folder = Some(emoji);
     new.chat.moderators = new_moderators;
     new.broadcast.takeover = Takeover::Never;
     new.rtmps = rtmps;

@@ -3,13 +3,15 @@
 //! A declared moderator whose secret cannot be had keeps the one that the engine holds; one who never had one cannot log
 //! in. One who is no longer declared goes at once.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::change::{Change, Fields};
 use super::keys::{MASKED, MASKED_OTHER};
-use super::{Desired, Plan};
+use super::{Desired, DesiredEmoji, Plan};
 use crate::chat::rules::ChatRules;
-use crate::control::{Action, Fingerprint, ObjectId, Observed, Phase};
+use crate::control::{Action, Fingerprint, ObjectId, Observed, Phase, PictureRef};
 use crate::keys::Salt;
 
 /// Before a listener opens, so that nobody who comes back to a restarted engine is told that there is no chat.
@@ -20,7 +22,35 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     if let Some(change) = Change::between(ObjectId::Chat, had, Some(fields(&desired.chat))) {
         plan.push(PHASE, Action::SetChat { rules: desired.chat.clone() }, change);
     }
+    emoji(desired, observed, plan);
     moderators(desired, observed, plan);
+}
+
+/// Some of them may be refused; the others are offered all the same.
+fn emoji(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    let DesiredEmoji { pictures, refused } = &desired.emoji;
+    if let Some(reason) = refused {
+        plan.hold(ObjectId::Emoji, reason.clone());
+    }
+    let Some(wanted) = pictures else { return };
+    let emoji: BTreeMap<String, PictureRef> =
+        wanted.iter().map(|(name, picture)| (name.clone(), picture.logo.clone())).collect();
+    let fields = |emoji: &BTreeMap<String, PictureRef>| {
+        let shown: Vec<String> =
+            emoji.iter().map(|(name, picture)| format!("{name} {}", short(&picture.digest))).collect();
+        vec![(ObjectId::Emoji.to_string(), json!(shown))]
+    };
+    let had = observed.emoji.as_ref();
+    if let Some(change) = Change::between(ObjectId::Emoji, had.map(fields), Some(fields(&emoji))) {
+        let is_held = |digest: &str| had.is_some_and(|had| had.values().any(|picture| picture.digest == digest));
+        let fresh = wanted.values().filter(|picture| !is_held(&picture.logo.digest));
+        let pictures = fresh.map(|picture| (picture.logo.digest.clone(), picture.base64.clone())).collect();
+        plan.push(Phase::Switch, Action::SetEmoji { emoji, pictures }, change);
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..8).unwrap_or(digest)
 }
 
 fn moderators(desired: &Desired, observed: &Observed, plan: &mut Plan) {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use nixcast_schema::{
     Admin, Chat, Encoder, Instance, Moderator, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video,
@@ -38,6 +39,7 @@ pub struct Desired {
     pub stills: bool,
     pub broadcast_rules: BroadcastRules,
     pub chat: ChatRules,
+    pub emoji: DesiredEmoji,
     pub moderators: BTreeMap<String, DesiredModerator>,
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
@@ -111,6 +113,21 @@ pub enum DesiredLogo {
     },
 }
 
+/// The custom emoji.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredEmoji {
+    /// By name. None: the folder cannot be read right now, and what is offered stays.
+    pub pictures: Option<BTreeMap<String, Arc<Picture>>>,
+    /// What cannot be offered, and why.
+    pub refused: Option<String>,
+}
+
+impl Default for DesiredEmoji {
+    fn default() -> Self {
+        Self { pictures: Some(BTreeMap::new()), refused: None }
+    }
+}
+
 /// A picture and its bytes as they travel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
@@ -133,6 +150,7 @@ pub struct Material {
     /// Present if publishers may connect with TLS.
     pub certificate: Option<DesiredCertificate>,
     pub logo: DesiredLogo,
+    pub emoji: DesiredEmoji,
 }
 
 impl Desired {
@@ -185,6 +203,7 @@ impl Desired {
             stills: video.stills,
             broadcast_rules: BroadcastRules { grace_seconds: broadcast.grace_seconds, takeover: broadcast.takeover },
             moderators: chat.moderators.iter().map(|moderator| desired_moderator(moderator, material)).collect(),
+            emoji: material.emoji.clone(),
             chat: chat_rules(chat),
             ladder: ladder(video),
             webhooks: webhooks
@@ -217,6 +236,7 @@ impl Desired {
                 ObjectId::Stills,
                 ObjectId::Broadcast,
                 ObjectId::Chat,
+                ObjectId::Emoji,
             ])
             .chain(moderators)
             .chain(rungs)
@@ -302,6 +322,7 @@ fn chat_rules(chat: &Chat) -> ChatRules {
         history_messages,
         history_hours,
         questions,
+        emoji_folder: _,
         moderators: _,
     } = chat.clone();
     ChatRules {

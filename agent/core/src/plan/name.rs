@@ -23,6 +23,7 @@ impl fmt::Display for ObjectId {
             Self::Overload => option_path(&["video", "whenOverloaded"]),
             Self::Stills => option_path(&["video", "stills"]),
             Self::Chat => option_path(&["chat"]),
+            Self::Emoji => option_path(&["chat", "emojiFolder"]),
             Self::Moderator(name) => option_path(&["chat", "moderators", name]),
             Self::Broadcast => option_path(&["broadcast"]),
             Self::Latency => option_path(&["video", "latencyLevel"]),

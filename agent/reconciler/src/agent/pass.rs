@@ -290,7 +290,7 @@ impl Comparer {
 
 /// Whether only what lies behind paths differs: that may have been replaced while no agent looked.
 fn is_of_files(change: &Change) -> bool {
-    let is_of_file = |option: &str| option.ends_with("File") || option.ends_with(".logo");
+    let is_of_file = |option: &str| ["File", ".logo", ".emojiFolder"].iter().any(|leaf| option.ends_with(leaf));
     change.fields.iter().all(|field| is_of_file(&field.option))
 }
 

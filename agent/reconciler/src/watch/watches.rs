@@ -5,7 +5,7 @@
 //! finds what a writer never closes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use inotify::{Event, EventMask, EventStream, Inotify, WatchDescriptor, WatchMask
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::Names;
+use super::{ANY, Names};
 
 const SEEN: WatchMask = WatchMask::CREATE
     .union(WatchMask::DELETE)
@@ -124,7 +124,7 @@ fn concerns(event: &Event<OsString>, armed: &mut Armed) -> bool {
     }
     let Some(names) = armed.get(&event.wd) else { return false };
     // Without a name it is about the folder itself: removed, moved, unmounted, or made readable.
-    event.name.as_ref().is_none_or(|name| names.contains(name))
+    event.name.as_ref().is_none_or(|name| names.contains(name) || names.contains(OsStr::new(ANY)))
 }
 
 fn lock(armed: &Mutex<Armed>) -> MutexGuard<'_, Armed> {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::Names;
+use super::{ANY, Names};
 
 /// Symbolic links followed before a chain is taken for a loop; the kernel's own limit is 40.
 const MAX_LINKS: usize = 40;
@@ -41,6 +41,10 @@ pub(super) fn add(file: &Path, names: &mut Names) {
             here = PathBuf::from("/");
         }
         rest.extend(components(&target));
+    }
+    // What is named is a folder itself: whatever is in it counts.
+    if !here.starts_with(STORE) && fs::symlink_metadata(&here).is_ok_and(|metadata| metadata.is_dir()) {
+        names.entry(here).or_default().insert(OsString::from(ANY));
     }
 }
 
@@ -87,6 +91,7 @@ mod tests {
         symlink("../run/secrets/live/main", root.join("etc/key")).unwrap();
         symlink("/nix/store/abc-settings.json", root.join("etc/settings.json")).unwrap();
         symlink("loop", root.join("loop")).unwrap();
+        symlink("run/secrets.d", root.join("all")).unwrap();
         let through_sops = ["run", "run/secrets", "run/secrets.d", "run/secrets.d/7", "run/secrets.d/7/live"];
         let file = "run/secrets.d/7/live/main";
         for (name, want) in [
@@ -95,6 +100,7 @@ mod tests {
             ("etc/settings.json", vec!["etc", "etc/settings.json"]),
             ("etc/nowhere/at/all", vec!["etc", "etc/nowhere"]),
             ("loop", vec!["loop"]),
+            ("all", vec!["all", "run", "run/secrets.d", "run/secrets.d/"]),
         ] {
             assert_eq!(way(&root, &root.join(name)), want, "{name}");
         }

@@ -83,6 +83,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
                 require(is_question == (value == true), || format!("a question became {answer}"))
             },
         ),
+        Recipe::of("chat.emojiFolder", |stage| one(stage.emoji_folder.clone()), emoji),
         Recipe::of(
             "chat.moderators.<name>.name",
             |_| one("bosun"),
@@ -99,6 +100,16 @@ pub(super) fn recipes() -> Vec<Recipe> {
         )
         .at("mate"),
     ]
+}
+
+/// What is between colons is a picture, and the picture is there.
+fn emoji(stage: &Stage, value: &Value) -> Result<(), String> {
+    let answer = guest(stage)?.say("ahoy :wave:")?.pop().unwrap_or_default();
+    let is_picture = answer["body"].as_str().is_some_and(|body| body.contains("src=\"/img/emoji/wave.svg\""));
+    require(is_picture != value.is_null(), || format!("the message became {answer}"))?;
+    let reply = http::get(stage.server.http_port(), "/img/emoji/wave.svg").map_err(|error| error.to_string())?;
+    let wanted = if value.is_null() { 404 } else { 200 };
+    require(reply.status == wanted, || format!("the picture has status {}", reply.status))
 }
 
 /// Whether the engine recognises this one moderator by the secret of this name, and by no other.

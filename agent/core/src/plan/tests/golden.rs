@@ -1,5 +1,7 @@
 //! Plan texts in `tests/plans/`: read them in review as you would code.
 
+use std::sync::Arc;
+
 use nixcast_schema::{
     Autoplay, ExternalAction, Moderator, Network, Settings, SocialHandle, StreamKey, Variant, Webhook, WebhookEvent,
 };
@@ -55,6 +57,14 @@ impl World {
             .map_err(|reason| format!("{object}.secretFile: {secret_file} {reason}"));
         self.settings.chat.moderators.push(Moderator { name: name.to_owned(), secret_file });
         self.material.moderators.insert(name.to_owned(), (secret, Salt::new([1; 16])));
+    }
+
+    fn emoji(&mut self, emoji: &[(&str, &str)]) {
+        let picture = |(name, digest): &(&str, &str)| {
+            let logo = LogoRef { digest: digest.repeat(8), media_type: "image/png".to_owned() };
+            ((*name).to_owned(), Arc::new(Picture { logo, base64: String::new() }))
+        };
+        self.material.emoji.pictures = Some(emoji.iter().map(picture).collect());
     }
 
     fn desired(&self) -> Desired {
@@ -208,6 +218,17 @@ fn plans_read_as_they_always_did() {
                 chat.slow_mode_seconds = 10;
                 chat.history_hours = 24;
             }),
+        ),
+        (
+            "emoji",
+            text_from(
+                |world| world.emoji(&[("wave", "aaaaaaaa"), ("gone", "bbbbbbbb")]),
+                |world| {
+                    world.emoji(&[("wave", "cccccccc"), ("new", "aaaaaaaa")]);
+                    let reason = "services.nixcast.chat.emojiFolder: /srv/emoji/large.png is larger than 512 KiB";
+                    world.material.emoji.refused = Some(reason.to_owned());
+                },
+            ),
         ),
         (
             "moderators",

@@ -8,7 +8,7 @@ use crate::certificates::{CertificateChain, PrivateKey};
 use crate::control::{Action, Listener, LogoRef, ObjectId, Observed, Phase};
 use crate::keys::{self, Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
-use crate::plan::{Desired, DesiredCertificate, DesiredLogo, Material, Picture, plan};
+use crate::plan::{Desired, DesiredCertificate, DesiredEmoji, DesiredLogo, Material, Picture, plan};
 use crate::webhooks::SigningSecret;
 
 fn secret() -> impl Strategy<Value = Result<StreamKeySecret, String>> {
@@ -155,7 +155,18 @@ fn desired() -> impl Strategy<Value = Desired> {
             let moderators = if port == 1 { BTreeMap::new() } else { keys.clone() };
             let moderator = |name: &String| Moderator { name: name.clone(), secret_file: "/run/moderator".to_owned() };
             settings.chat.moderators = moderators.keys().map(moderator).collect();
-            Desired::resolve(&settings, &Material { keys, moderators, admin, webhooks: secrets, certificate, logo })
+            Desired::resolve(
+                &settings,
+                &Material {
+                    emoji: DesiredEmoji::default(),
+                    keys,
+                    moderators,
+                    admin,
+                    webhooks: secrets,
+                    certificate,
+                    logo,
+                },
+            )
         })
 }
 

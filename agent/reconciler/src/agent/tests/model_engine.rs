@@ -99,6 +99,7 @@ fn perform(state: &mut State, step: Step) -> Outcome {
         Action::SetStills { enabled } => observed.stills = Some(enabled),
         Action::SetBroadcastRules { rules } => observed.broadcast_rules = Some(rules),
         Action::SetChat { rules } => observed.chat = Some(rules),
+        Action::SetEmoji { emoji, .. } => observed.emoji = Some(emoji),
         Action::PutModerator { name, grant } => drop(observed.moderators.insert(name, grant)),
         Action::RemoveModerator { name } => drop(observed.moderators.remove(&name)),
         Action::SetLatency { level } => observed.latency_level = Some(level),
