@@ -1,5 +1,5 @@
-# A conference day: three rungs for three kinds of network, as little delay as there is, and a page that says what is
-# on and where questions go.
+# A conference day: three rungs for three kinds of network, as little delay as there is, a page that says what is on,
+# and a chat with questions for the stage.
 {
   services.nixcast = {
     enable = true;
@@ -65,9 +65,9 @@
       '';
       externalActions = [
         {
-          title = "Ask a question";
-          url = "https://questions.example.org/nix-afternoon";
-          description = "Read out after each talk.";
+          title = "Slides";
+          url = "https://slides.example.org/nix-afternoon";
+          description = "Of every talk, once it is over.";
           openExternally = true;
         }
       ];
@@ -78,6 +78,21 @@
         }
       ];
       theme.accent = "#7ebae4";
+    };
+
+    chat = {
+      welcomeMessage = "Welcome! Mark a message as a **question** and it is read out after the talk.";
+      # Three hundred people come and go between talks.
+      joinMessages = false;
+      slowModeSeconds = 5;
+      # Until the last question of the day has been answered.
+      historyHours = 12;
+      forbiddenNames = ["owncast" "operator" "admin" "system" "speaker" "nixos"];
+      # They log in at https://live.example.org/moderate.
+      moderators = {
+        anna.secretFile = "/run/secrets/nixcast-moderator-anna";
+        ben.secretFile = "/run/secrets/nixcast-moderator-ben";
+      };
     };
 
     # The light above the door of the hall.

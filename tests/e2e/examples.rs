@@ -66,6 +66,12 @@ fn start(example: &Path) -> Nixcast {
         fs::write(&file, "an administrator's password").unwrap();
         scene.settings.admin.password_file = file.to_str().map(str::to_owned);
     }
+    let folder = scene.folder().to_owned();
+    for moderator in &mut scene.settings.chat.moderators {
+        let file = folder.join(format!("moderator-{}", moderator.name));
+        fs::write(&file, format!("the-secret-of-{}", moderator.name)).unwrap();
+        file.to_str().unwrap().clone_into(&mut moderator.secret_file);
+    }
     if scene.settings.instance.logo.is_some() {
         scene.settings.instance.logo = root().join("examples/logo.svg").to_str().map(str::to_owned);
     }
