@@ -2,12 +2,13 @@
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
 //! machine. `bench NAME...` runs some parts only: ladder, pass-through, quality, repackage, apply, memory, start,
-//! first-picture, latency, and hour, which runs only when it is asked for. What is compared takes turns in three
+//! first-picture, latency, chat, and hour, which runs only when it is asked for. What is compared takes turns in three
 //! rounds, or as many as NIXCAST_BENCH_ROUNDS says.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
 mod apply;
+mod chat;
 mod first_picture;
 mod footprint;
 mod hour;
@@ -33,7 +34,11 @@ fn rounds() -> usize {
 type Part = (&'static str, fn() -> Vec<Row>);
 
 fn main() {
-    let parts: [Part; 10] = [
+    let words: Vec<String> = env::args().skip(1).collect();
+    if let Some((chat::crowd::NAME, arguments)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return chat::crowd::run(arguments);
+    }
+    let parts: [Part; 11] = [
         ("ladder", ladder::measure),
         ("pass-through", ladder::measure_with_source),
         ("quality", quality::measure),
@@ -43,9 +48,10 @@ fn main() {
         ("start", footprint::start),
         ("first-picture", first_picture::measure),
         ("latency", latency::measure),
+        ("chat", chat::measure),
         (HOUR, hour::measure),
     ];
-    let wanted: Vec<String> = env::args().skip(1).collect();
+    let wanted = words;
     if let Some(unknown) = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name)) {
         eprintln!("there is no part {unknown:?}; there are {}", parts.map(|(name, _)| name).join(", "));
         std::process::exit(2);

@@ -111,7 +111,8 @@ fn every_crate_may_be_passed_on() {
 #[test]
 fn every_npm_package_may_be_used_and_those_in_the_page_passed_on() {
     let mut refused = Vec::new();
-    for lock in ["agent/web/package-lock.json", "tests/browser/package-lock.json"] {
+    for lock in ["agent/web/package-lock.json", "tests/browser/package-lock.json", "tests/bench/peer/package-lock.json"]
+    {
         let text = fs::read_to_string(root().join(lock)).unwrap_or_else(|error| panic!("{lock}: {error}"));
         let lock_file: Value = serde_json::from_str(&text).unwrap();
         for (path, package) in lock_file["packages"].as_object().unwrap() {
