@@ -9,6 +9,7 @@ mod as_people_have_it;
 mod bad_input;
 mod behind_proxy;
 mod chat_options;
+mod chat_sockets;
 mod effects;
 mod encoders;
 mod examples;

@@ -28,6 +28,7 @@ pub mod process;
 pub mod publish;
 pub mod random;
 pub mod server;
+pub mod talker;
 pub mod viewer;
 pub mod wait;
 pub mod watcher;

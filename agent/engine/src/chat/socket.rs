@@ -1,5 +1,6 @@
 //! One chat socket: tells its client what there is to tell, and passes on what the client says.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -89,8 +90,14 @@ async fn converse(chat: &Chat, socket: &mut WebSocket, seat: Seat) -> Result<End
     }
     let mut pulse = Pulse::new(Instant::now());
     let mut pace = Pace::new(Instant::now());
+    // One for all waits, set anew only when they change: thousands of sockets share the runtime's clock.
+    let mut alarm = pin!(sleep_until(pulse.next()));
     loop {
-        let wait = pace.wait(Instant::now());
+        let paused_until = pace.paused_until(Instant::now());
+        let next = paused_until.map_or(pulse.next(), |until| until.min(pulse.next()));
+        if alarm.deadline() != next {
+            alarm.as_mut().reset(next);
+        }
         // All arms may be dropped: they take whole messages or only wait.
         let step = tokio::select! {
             biased;
@@ -110,7 +117,7 @@ async fn converse(chat: &Chat, socket: &mut WebSocket, seat: Seat) -> Result<End
                 }
                 take_aside(socket, said).await
             }
-            message = socket.recv(), if wait.is_none() => {
+            message = socket.recv(), if paused_until.is_none() => {
                 let now = Instant::now();
                 pulse.heard();
                 match message {
@@ -121,8 +128,7 @@ async fn converse(chat: &Chat, socket: &mut WebSocket, seat: Seat) -> Result<End
                     Some(Err(_)) | None => Err(Lost),
                 }
             }
-            () = sleep_until(pulse.next()) => pulse.beat(socket).await,
-            () = sleep(wait.unwrap_or_default()), if wait.is_some() => Ok(None),
+            () = &mut alarm => pulse.beat(socket).await,
         };
         if let Some(end) = step? {
             return Ok(end);
@@ -196,8 +202,12 @@ impl Pulse {
         self.end_at.map_or(self.ping_at, |end_at| end_at.min(self.ping_at))
     }
 
+    /// Does what is due, which may be nothing.
     async fn beat(&mut self, socket: &mut WebSocket) -> Step {
         let now = Instant::now();
+        if now < self.next() {
+            return Ok(None);
+        }
         if self.end_at.is_some_and(|end_at| end_at <= now) {
             return Err(Lost);
         }
@@ -227,10 +237,10 @@ impl Pace {
         self.left = self.left.saturating_sub(1);
     }
 
-    /// How long nothing is read.
-    fn wait(&mut self, now: Instant) -> Option<Duration> {
+    /// Until when nothing is read.
+    fn paused_until(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);
-        (self.left == 0).then(|| (self.since + ANOTHER).saturating_duration_since(now))
+        (self.left == 0).then(|| self.since + ANOTHER)
     }
 
     fn refill(&mut self, now: Instant) {
@@ -250,22 +260,22 @@ mod tests {
     #[test]
     fn who_says_too_much_at_once_is_listened_to_more_slowly() {
         let begin = Instant::now();
+        let later = begin + ANOTHER;
         let mut pace = Pace::new(begin);
         for _ in 0..MOST_AT_ONCE {
-            assert_eq!(pace.wait(begin), None);
+            assert_eq!(pace.paused_until(begin), None);
             pace.read(begin);
         }
-        assert_eq!(pace.wait(begin), Some(ANOTHER));
-        let later = begin + ANOTHER;
-        assert_eq!(pace.wait(later), None);
+        assert_eq!(pace.paused_until(begin), Some(later));
+        assert_eq!(pace.paused_until(later), None);
         pace.read(later);
-        assert_eq!(pace.wait(later), Some(ANOTHER));
+        assert_eq!(pace.paused_until(later), Some(later + ANOTHER));
         let much_later = begin + ANOTHER * 100;
         for _ in 0..MOST_AT_ONCE {
-            assert_eq!(pace.wait(much_later), None);
+            assert_eq!(pace.paused_until(much_later), None);
             pace.read(much_later);
         }
-        assert!(pace.wait(much_later).is_some());
+        assert!(pace.paused_until(much_later).is_some());
     }
 
     #[test]
