@@ -2,7 +2,7 @@
 //!
 //! CPU is user and system time from /proc, which holds under contention; wall clock times do not, so run it on a quiet
 //! machine. `bench NAME...` runs some parts only: ladder, pass-through, quality, repackage, apply, memory, start,
-//! first-picture, latency, chat, and hour, which runs only when it is asked for. What is compared takes turns in three
+//! first-picture, latency, chat, paint, and hour, which runs only when it is asked for. What is compared takes turns in three
 //! rounds, or as many as NIXCAST_BENCH_ROUNDS says.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
@@ -14,6 +14,7 @@ mod footprint;
 mod hour;
 mod ladder;
 mod latency;
+mod paint;
 mod quality;
 mod repackage;
 mod table;
@@ -38,7 +39,7 @@ fn main() {
     if let Some((chat::crowd::NAME, arguments)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return chat::crowd::run(arguments);
     }
-    let parts: [Part; 11] = [
+    let parts: [Part; 12] = [
         ("ladder", ladder::measure),
         ("pass-through", ladder::measure_with_source),
         ("quality", quality::measure),
@@ -49,6 +50,7 @@ fn main() {
         ("first-picture", first_picture::measure),
         ("latency", latency::measure),
         ("chat", chat::measure),
+        ("paint", paint::measure),
         (HOUR, hour::measure),
     ];
     let wanted = words;
