@@ -24,6 +24,7 @@ mod life_cycle;
 mod live;
 mod live_change;
 mod low_latency;
+mod moderation;
 mod monitoring;
 mod mutated;
 mod nix_run;

@@ -45,6 +45,7 @@ use zeroize::Zeroizing;
 use crate::broadcast::unix_millis;
 use crate::descriptors;
 use crate::tasks::{self, chain};
+use crate::web::LoginError;
 use crate::web::view::BroadcastView;
 use host::{Answer, Host, Newcomer, Order, Seat};
 use store::{Bearer, ChatStore, TokenHash, Write};
@@ -79,6 +80,8 @@ pub(crate) enum ChatError {
     /// Nobody has that token.
     #[error("there is no such access token")]
     Unknown,
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// What was asked cannot be read; says which part of it.
     #[error("{0}")]
     Unread(String),
@@ -131,6 +134,7 @@ impl Chat {
         tasks::spawn("chat", async move {
             let (store, webhooks) = opened;
             let room = Room::new(ChatRules::unspoken(), remembered(&store).await);
+            let room = if store.knows_bans() { room } else { room.without_bans() };
             Host::new(room, store, rules_sender, webhooks).run(ordered, broadcast).await;
         });
         let emoji = watch::Sender::new(Arc::new(EmojiSet::default()));
@@ -298,6 +302,7 @@ async fn remembered(store: &ChatStore) -> Snapshot {
             Err(store::StoreError::Late) => tracing::info!("the chat waits for its store"),
             Err(error) => {
                 tracing::error!(error = chain(&error), "the chat starts without its memory");
+                store.note_unreadable(chain(&error));
                 return Snapshot::default();
             }
         }

@@ -54,7 +54,6 @@ pub(crate) struct Moderators(pub(crate) BTreeMap<String, Fingerprint>);
 
 impl Moderators {
     /// Whether that is the secret of the moderator of that name. A name that nobody has takes as long as a wrong secret.
-    #[allow(dead_code, reason = "the log-in of moderators asks it")]
     pub(crate) fn check(&self, name: &str, secret: &str) -> bool {
         let nobody = Fingerprint { salt: "0".repeat(32), hash: "0".repeat(64) };
         let held = self.0.get(name);

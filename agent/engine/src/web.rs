@@ -22,6 +22,7 @@ mod stills;
 pub(crate) mod view;
 mod viewers;
 
+pub(crate) use access::logins::LoginError;
 pub(crate) use assets::is_known;
 
 use std::net::IpAddr;
@@ -51,6 +52,7 @@ use crate::store::Store;
 use crate::tasks;
 use crate::title::Title;
 use crate::webhooks::Webhooks;
+use access::logins::Logins;
 use access::{Access, Refusal};
 use hardware::Hardware;
 use history::History;
@@ -90,6 +92,7 @@ pub(crate) struct Site {
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
     access: Access,
+    moderator_logins: Logins,
     chat: Chat,
     title: Title,
     started: Started,
@@ -140,6 +143,7 @@ impl Site {
             applied,
             access: Access::default(),
             title: Title::start(chat.clone()),
+            moderator_logins: Logins::default(),
             chat,
             started: Started { at: Instant::now(), unix_ms: unix_millis() },
         };
@@ -184,6 +188,11 @@ impl Site {
         networks::client_address(peer, lines.iter().flat_map(|line| line.split(',')), &trusted)
     }
 
+    /// Whether what `peer` says of its clients is believed.
+    pub(crate) fn is_trusted_proxy(&self, Peer(peer): Peer) -> bool {
+        self.declared.borrow().trusted_proxies.as_deref().is_some_and(|trusted| Networks::new(trusted).contain(peer))
+    }
+
     /// Lets the operator pass, and nobody else.
     async fn admit(&self, Peer(peer): Peer, headers: &HeaderMap) -> Result<(), Refusal> {
         let grant = self.declared().admin.clone();
@@ -194,9 +203,14 @@ impl Site {
         &self.webhooks
     }
 
+    /// Lets whoever asks from `client` pass if that is the name and the secret of a declared moderator.
+    pub(crate) fn admit_moderator(&self, client: IpAddr, name: &str, secret: &str) -> Result<(), LoginError> {
+        let moderators = self.moderators();
+        self.moderator_logins.admit(client, || moderators.check(name, secret))
+    }
+
     /// The declared moderators of this moment.
-    #[allow(dead_code, reason = "the log-in of moderators asks them")]
-    pub(crate) fn moderators(&self) -> Moderators {
+    fn moderators(&self) -> Moderators {
         self.declared.borrow().moderators.clone()
     }
 

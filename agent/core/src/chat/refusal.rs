@@ -13,6 +13,8 @@ pub enum Refusal {
     ChatOff,
     #[error("The chat is closed because the stream is over.")]
     Closed,
+    #[error("The chat can only be read right now: its server cannot tell who is banned.")]
+    ReadOnly,
     #[error("The chat has no more room. Please try again later.")]
     Full,
     #[error("You are in the chat {MAX_CONNECTIONS_PER_USER} times already. Close one of the other windows.")]

@@ -69,6 +69,8 @@ pub struct Room {
     questions: Questions,
     nonces: Nonces,
     bans: Bans,
+    /// Whether the snapshot that the room began with had all the bans.
+    knows_bans: bool,
     talk: AddressRates,
     registrations: AddressRates,
     ids: MessageIds,
@@ -135,6 +137,7 @@ impl Room {
             questions: Questions::new(questions),
             nonces: Nonces::new(nonces),
             bans: Bans::new(bans),
+            knows_bans: true,
             talk: AddressRates::default(),
             registrations: AddressRates::default(),
             ids: MessageIds::above(last_id.max(seen).max(dropped)),
@@ -143,6 +146,13 @@ impl Room {
             swept_ms: 0,
             pruned_ms: 0,
         }
+    }
+
+    /// The same room when what it started from could not be read: whoever was banned could come back, so that nobody may
+    /// write, vote or change their name but moderators.
+    #[must_use]
+    pub fn without_bans(self) -> Self {
+        Self { knows_bans: false, ..self }
     }
 
     pub fn apply(&mut self, command: Command, moment: Moment) -> Outcome {

@@ -8,9 +8,9 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
-    CONTENT_TYPE,
+    CONTENT_TYPE, RETRY_AFTER,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use nixcast_core::chat::refusal::Refusal;
@@ -19,9 +19,9 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::host::Seat;
-use super::{Chat, ChatError, moderation, socket};
+use super::{Chat, ChatError, Registration, moderation, socket};
 use crate::tasks::chain;
-use crate::web::{Peer, Site};
+use crate::web::{LoginError, Peer, Site};
 
 /// Longest request to come in.
 const MOST_BYTES: usize = 4096;
@@ -67,8 +67,12 @@ struct Wish {
 impl IntoResponse for ChatError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Unknown | Self::Refused(Refusal::NetworkBanned | Refusal::Disabled) => StatusCode::UNAUTHORIZED,
-            Self::Refused(Refusal::AddressFlood | Refusal::Flood { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unknown
+            | Self::Login(LoginError::Wrong)
+            | Self::Refused(Refusal::NetworkBanned | Refusal::Disabled) => StatusCode::UNAUTHORIZED,
+            Self::Login(LoginError::TooMany(_)) | Self::Refused(Refusal::AddressFlood | Refusal::Flood { .. }) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Refused(Refusal::NotModerator | Refusal::Outranked | Refusal::MayNotAppoint) => StatusCode::FORBIDDEN,
             Self::Refused(
                 Refusal::NoSuchUser | Refusal::NoSuchMessage | Refusal::NoSuchQuestion | Refusal::NoSuchBan,
@@ -87,7 +91,11 @@ impl IntoResponse for ChatError {
             answer["error"] = "declared".into();
             answer["option"] = format!("services.nixcast.chat.moderators.{name}").into();
         }
-        (status, ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+        let mut response = (status, ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response();
+        if let Self::Login(LoginError::TooMany(wait)) = self {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
+        response
     }
 }
 
@@ -112,15 +120,18 @@ async fn register(
         return Err(Refusal::ChatOff.into());
     }
     let wish: Wish = serde_json::from_slice(&body).unwrap_or_default();
-    let forwarded = headers.get("x-forwarded-user").and_then(|name| name.to_str().ok()).map(str::to_owned);
+    // Anybody can write the header; a trusted proxy writes it for whoever has logged in there.
+    let forwarded = headers.get("x-forwarded-user").filter(|_name| site.is_trusted_proxy(peer));
+    let forwarded = forwarded.and_then(|name| name.to_str().ok()).map(str::to_owned);
     let name = wish.display_name.filter(|name| !name.is_empty()).or(forwarded);
     let registration = chat.register(name, site.client_address(peer.0, &headers)).await?;
-    let answer = json!({
-        "id": registration.user.id,
-        "accessToken": *registration.token,
-        "displayName": registration.user.name,
-    });
-    Ok((ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    Ok(registered(&registration))
+}
+
+/// What a client has to know of itself.
+pub(super) fn registered(Registration { user, token }: &Registration) -> Response {
+    let answer = json!({ "id": user.id, "accessToken": **token, "displayName": user.name });
+    (ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
 /// `GET /api/chat?accessToken=…`.

@@ -227,6 +227,16 @@ impl ChatStore {
         self.ask(|reader| reader.access_tokens()).await
     }
 
+    /// Whether nothing of who is banned was lost. Known once the store has answered.
+    pub(crate) fn knows_bans(&self) -> bool {
+        self.0.0.knows_bans()
+    }
+
+    /// Says that the store is there and could not be read.
+    pub(crate) fn note_unreadable(&self, why: String) {
+        self.0.0.note(|standing| standing.bans_unknown = Some(why));
+    }
+
     /// One for each thing the operator should know.
     pub(crate) fn conditions(&self) -> Vec<Condition> {
         self.0.0.conditions()

@@ -6,6 +6,7 @@
 //! any speed a stranger likes.
 
 mod attempts;
+pub(crate) mod logins;
 mod operator;
 mod sessions;
 

@@ -91,6 +91,9 @@ impl Room {
         if self.moderates(user) {
             return Ok(());
         }
+        if !self.knows_bans {
+            return Err(Refusal::ReadOnly);
+        }
         if let Some(until) = user.timed_out_until_ms.filter(|until| turn.now < *until) {
             return Err(Refusal::TimedOut { seconds: ceil(until - turn.now, 1_000) });
         }

@@ -8,6 +8,7 @@ use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Json, Response};
@@ -19,8 +20,9 @@ use nixcast_core::chat::stamp::Stamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use zeroize::Zeroizing;
 
-use crate::chat::http::{ANYWHERE, preflight};
+use crate::chat::http::{ANYWHERE, preflight, registered};
 use crate::chat::store::Search;
 use crate::chat::{Chat, ChatError};
 use crate::web::{Peer, Site};
@@ -33,7 +35,8 @@ const USUAL_ROWS: u32 = 100;
 const MOST_ROWS: u32 = 500;
 
 pub(in crate::chat) fn routes() -> Router<Site> {
-    let deeds: [(&str, MethodRouter<Site>); 9] = [
+    let deeds: [(&str, MethodRouter<Site>); 10] = [
+        ("/api/chat/moderators/login", post(log_in)),
         ("/api/chat/messagevisibility", post(set_visibility)),
         ("/api/chat/users/setenabled", post(set_enabled)),
         ("/api/chat/users/setmoderator", post(set_moderator)),
@@ -114,6 +117,24 @@ pub(crate) fn done(message: impl Into<String>) -> Response {
 
 fn told(body: impl Serialize) -> Response {
     (ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+#[derive(Deserialize)]
+struct LogIn {
+    name: String,
+    secret: String,
+}
+
+/// Gives whoever knows the secret of a declared moderator a token of that moderator.
+async fn log_in(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Asked(LogIn { name, secret }): Asked<LogIn>,
+) -> Result<Response, ChatError> {
+    let secret = Zeroizing::new(secret);
+    site.admit_moderator(site.client_address(peer.0, &headers), &name, &secret)?;
+    Ok(registered(&site.chat().register_moderator(name).await?))
 }
 
 #[derive(Debug, Deserialize)]

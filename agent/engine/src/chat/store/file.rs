@@ -6,8 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::rows::{self, USER};
 use super::schema::{self, VersionError};
 use crate::tasks::chain;
 
@@ -46,6 +47,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     /// What the operator should know: a file was put aside, or is not used.
     pub(super) trouble: Option<String>,
+    /// Why it is not known who was banned before.
+    pub(super) bans_unknown: Option<String>,
 }
 
 /// Why a file cannot be used.
@@ -82,7 +85,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 pub(super) fn open(place: &Place) -> Result<Opened, rusqlite::Error> {
     let Place::File(path) = place else { return in_memory(None) };
     let unusable = match open_file(path) {
-        Ok(connection) => return Ok(Opened { connection, trouble: None }),
+        Ok(connection) => return Ok(Opened { connection, trouble: None, bans_unknown: None }),
         Err(unusable) => unusable,
     };
     if !unusable.is_damage() {
@@ -90,7 +93,10 @@ pub(super) fn open(place: &Place) -> Result<Opened, rusqlite::Error> {
     }
     let trouble = put_aside(path, &chain(&unusable));
     match open_file(path) {
-        Ok(connection) => Ok(Opened { connection, trouble: Some(trouble) }),
+        Ok(connection) => {
+            let bans_unknown = save_bans(path, &connection).err();
+            Ok(Opened { connection, trouble: Some(trouble), bans_unknown })
+        }
         Err(error) => in_memory(Some(chain(&error))),
     }
 }
@@ -106,7 +112,24 @@ fn in_memory(why: Option<String>) -> Result<Opened, rusqlite::Error> {
         tracing::error!(reason = why, "the chat's file is not used: all is forgotten when the engine ends");
         format!("the chat is kept in memory until the engine is started anew, because of {NAME}: {why}")
     });
-    Ok(Opened { connection, trouble })
+    let bans_unknown = trouble.as_ref().map(|_why| format!("{NAME} is not used; mend or remove it and start anew"));
+    Ok(Opened { connection, trouble, bans_unknown })
+}
+
+/// Puts into a new file who was banned and who moderated in the one that was put aside: most damage is elsewhere.
+pub(super) fn save_bans(path: &Path, new: &Connection) -> Result<(), String> {
+    let saved = || -> rusqlite::Result<()> {
+        let old = Connection::open_with_flags(beside(path, DAMAGED), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let sql = format!("SELECT {USER} FROM users u WHERE u.is_viewer = 0 OR u.disabled_ms IS NOT NULL");
+        for user in old.prepare(&sql)?.query_map([], rows::user)? {
+            rows::put_user(new, &user?)?;
+        }
+        for ban in old.prepare(rows::BANS)?.query_map([], rows::ban)? {
+            rows::put_ban(new, &ban?)?;
+        }
+        Ok(())
+    };
+    saved().map_err(|error| format!("they cannot be read from {NAME}{DAMAGED} ({error}); start anew to go on without"))
 }
 
 fn open_file(path: &Path) -> Result<Connection, Unusable> {
@@ -131,13 +154,15 @@ fn open_file(path: &Path) -> Result<Connection, Unusable> {
     Ok(connection)
 }
 
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
 /// Gives a file another name and says so. The connection to it is closed.
 pub(super) fn put_aside(path: &Path, why: &str) -> String {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
+    let beside = |end: &str| beside(path, end);
     let aside = beside(DAMAGED);
     let moved = fs::rename(path, &aside).and_then(|()| {
         // The log belongs to the file: beside a new one it would be taken for its own.

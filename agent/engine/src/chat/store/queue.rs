@@ -45,6 +45,8 @@ impl fmt::Debug for Work {
 pub(super) struct Standing {
     /// What became of a file that could not be used.
     pub(super) damaged: Option<String>,
+    /// Why it is not known who is banned.
+    pub(super) bans_unknown: Option<String>,
     /// Why nothing can be written just now.
     pub(super) failing: Option<String>,
     /// What was given up because too much waited or because it could not be written at all.
@@ -150,10 +152,22 @@ impl Queue {
         change(&mut self.lock().standing);
     }
 
+    pub(super) fn knows_bans(&self) -> bool {
+        self.lock().standing.bans_unknown.is_none()
+    }
+
     pub(super) fn conditions(&self) -> Vec<Condition> {
-        let Standing { damaged, failing, lost } = self.lock().standing.clone();
+        let Standing { damaged, bans_unknown, failing, lost } = self.lock().standing.clone();
+        let read_only = bans_unknown
+            .map(|why| format!("only moderators can write in the chat, because nobody knows who is banned: {why}"));
         let lost = (lost > 0).then(|| format!("{lost} entries of the chat could not be kept"));
-        [("ChatStoreDamaged", damaged), ("ChatStoreFailing", failing), ("ChatEntriesLost", lost)]
+        let conditions = [
+            ("ChatStoreDamaged", damaged),
+            ("ChatReadOnly", read_only),
+            ("ChatStoreFailing", failing),
+            ("ChatEntriesLost", lost),
+        ];
+        conditions
             .into_iter()
             .filter_map(|(kind, message)| Some(Condition { kind: kind.to_owned(), message: message? }))
             .collect()

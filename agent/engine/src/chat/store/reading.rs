@@ -175,9 +175,7 @@ impl Reader<'_> {
 
     fn bans(&self) -> rusqlite::Result<Vec<NetworkBan>> {
         let limit = i64::try_from(MAX_BANS).unwrap_or(0);
-        self.all("SELECT network, at_ms, until_ms, note FROM bans LIMIT ?1", params![limit], |row| {
-            Ok(NetworkBan { network: row.get(0)?, at_ms: row.get(1)?, until_ms: row.get(2)?, note: row.get(3)? })
-        })
+        self.all(&format!("{} LIMIT ?1", rows::BANS), params![limit], rows::ban)
     }
 
     pub(super) fn bearer(&self, hash: &TokenHash) -> rusqlite::Result<Option<Bearer>> {

@@ -1,5 +1,6 @@
 //! Rows of the tables as the values that core knows, and back.
 
+use nixcast_core::chat::bans::NetworkBan;
 use nixcast_core::chat::ids::{MessageId, UserId};
 use nixcast_core::chat::records::{Content, Hidden, HiddenBecause, Message};
 use nixcast_core::chat::users::{Role, User};
@@ -88,6 +89,18 @@ pub(super) fn author(row: &Row<'_>) -> rusqlite::Result<Option<User>> {
 
 pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     optional_user(row, 0)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+pub(super) const BANS: &str = "SELECT network, at_ms, until_ms, note FROM bans";
+
+/// From the columns of [`BANS`].
+pub(super) fn ban(row: &Row<'_>) -> rusqlite::Result<NetworkBan> {
+    Ok(NetworkBan { network: row.get(0)?, at_ms: row.get(1)?, until_ms: row.get(2)?, note: row.get(3)? })
+}
+
+pub(super) fn put_ban(connection: &Connection, ban: &NetworkBan) -> rusqlite::Result<usize> {
+    let sql = "INSERT OR REPLACE INTO bans (network, at_ms, until_ms, note) VALUES (?1, ?2, ?3, ?4)";
+    connection.prepare_cached(sql)?.execute(params![ban.network, ban.at_ms, ban.until_ms, ban.note])
 }
 
 pub(super) const fn because(hidden: HiddenBecause) -> &'static str {

@@ -336,10 +336,10 @@ async fn nobody_else_may_read_the_file() {
     }
 }
 
-/// Overwrites the middle of every page but the first.
-fn damage(path: &Path) {
+/// Overwrites the beginning of every page but the first of them.
+fn damage(path: &Path, whole: usize) {
     let mut bytes = fs::read(path).unwrap();
-    for page in bytes.chunks_mut(4096).skip(1) {
+    for page in bytes.chunks_mut(4096).skip(whole) {
         page[..200].fill(0xA5);
     }
     fs::write(path, bytes).unwrap();
@@ -352,6 +352,8 @@ async fn a_damaged_file_is_put_aside_and_the_chat_begins_anew() {
     for ms in 0..200 {
         put(&store, &said(NOW + ms, "bob", "hello"));
     }
+    let network = "192.0.2.0/24".to_owned();
+    record(&store, Record::Ban { ban: NetworkBan { network, at_ms: NOW, until_ms: None, note: "raid".to_owned() } });
     store.flush().await.unwrap();
     drop(store);
     // The thread puts the log into the file when it ends.
@@ -362,8 +364,10 @@ async fn a_damaged_file_is_put_aside_and_the_chat_begins_anew() {
     }
     let whole = fs::read(&file).unwrap();
     type Spoil<'a> = &'a dyn Fn(&Path);
-    let cases: [(&str, Spoil); 4] = [
-        ("pages", &|path| damage(path)),
+    let pages = whole.len() / 4096;
+    let cases: [(&str, Spoil); 5] = [
+        ("last page", &|path| damage(path, pages - 1)),
+        ("pages", &|path| damage(path, 1)),
         ("half", &|path| fs::write(path, &whole[..whole.len() / 2]).unwrap()),
         ("nonsense", &|path| {
             fs::write(path, "no database at all, but long enough for its header. ".repeat(90)).unwrap()
@@ -382,7 +386,10 @@ async fn a_damaged_file_is_put_aside_and_the_chat_begins_anew() {
         let spoiled = fs::read(&path).unwrap();
         let store = open(&folder);
         assert_eq!(store.snapshot(NOW).await.unwrap().messages, [], "{name}");
-        assert_eq!(kinds(&store), ["ChatStoreDamaged"], "{name}");
+        let told: &[_] =
+            if name == "last page" { &["ChatStoreDamaged"] } else { &["ChatStoreDamaged", "ChatReadOnly"] };
+        assert_eq!(kinds(&store), told, "{name}");
+        assert_eq!(store.snapshot(NOW).await.unwrap().bans.len(), usize::from(name == "last page"), "{name}");
         assert_eq!(fs::read(folder.path().join("chat.sqlite.damaged")).unwrap(), spoiled, "{name}");
         put(&store, &said(NOW, "bob", "again"));
         let store = reopen(store, &folder).await;
@@ -401,7 +408,8 @@ async fn a_file_of_a_newer_version_is_left_alone() {
     let store = open(&folder);
     put(&store, &said(NOW, "bob", "in memory"));
     assert_eq!(store.snapshot(NOW).await.unwrap().messages.len(), 1);
-    let [condition] = store.conditions().try_into().unwrap();
+    let [condition, read_only] = store.conditions().try_into().unwrap();
+    assert_eq!(read_only.kind, "ChatReadOnly");
     assert!(condition.message.contains("newer version"), "{}", condition.message);
     let kept: i64 =
         rusqlite::Connection::open(&path).unwrap().query_row("SELECT x FROM future", [], |row| row.get(0)).unwrap();
@@ -414,7 +422,7 @@ async fn where_no_file_can_be_the_chat_goes_on_in_memory() {
     let store = ChatStore::open(Some(folder.path().join("missing")));
     put(&store, &said(NOW, "bob", "hello"));
     assert_eq!(store.since(id(0), 10).await.unwrap().messages.len(), 1);
-    assert_eq!(kinds(&store), ["ChatStoreDamaged"]);
+    assert_eq!(kinds(&store), ["ChatStoreDamaged", "ChatReadOnly"]);
     let store = ChatStore::open(None);
     put(&store, &said(NOW, "bob", "hello"));
     assert_eq!(store.since(id(0), 10).await.unwrap().messages.len(), 1);

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::file::{self, Opened, Place};
 use super::queue::{Queue, Work};
 use super::reading::Reader;
-use super::rows::{because, put_message, put_user, to_json};
+use super::rows::{because, put_ban, put_message, put_user, to_json};
 use super::{AccessToken, Write};
 
 /// Between two tries to write while it fails.
@@ -70,10 +70,11 @@ impl Keeper {
 
     fn open(&self) -> Option<Connection> {
         match file::open(&self.place) {
-            Ok(Opened { connection, trouble }) => {
-                if let Some(trouble) = trouble {
-                    self.queue.note(|standing| standing.damaged = Some(trouble));
-                }
+            Ok(Opened { connection, trouble, bans_unknown }) => {
+                self.queue.note(|standing| {
+                    standing.damaged = trouble.or(standing.damaged.take());
+                    standing.bans_unknown = bans_unknown;
+                });
                 Some(connection)
             }
             Err(error) => {
@@ -132,11 +133,15 @@ impl Keeper {
     /// The file went bad while it was in use.
     fn begin_anew(&self, connection: Connection, error: &rusqlite::Error) -> Option<Connection> {
         drop(connection);
-        if let Place::File(path) = &self.place {
-            let trouble = file::put_aside(path, &error.to_string());
-            self.queue.note(|standing| standing.damaged = Some(trouble));
+        let Place::File(path) = &self.place else { return self.open() };
+        let trouble = file::put_aside(path, &error.to_string());
+        self.queue.note(|standing| standing.damaged = Some(trouble));
+        let connection = self.open()?;
+        // The room knows them still; the next one would not.
+        if let Err(why) = file::save_bans(path, &connection) {
+            tracing::error!(why, "bans are forgotten when the engine ends");
         }
-        self.open()
+        Some(connection)
     }
 }
 
@@ -239,10 +244,7 @@ fn write_record(db: &Connection, record: &Record) -> rusqlite::Result<()> {
             let sql = "UPDATE questions SET answered_ms = ?2 WHERE message = ?1";
             run(db, sql, params![question.to_string(), at_ms])?;
         }
-        Record::Ban { ban } => {
-            let sql = "INSERT OR REPLACE INTO bans (network, at_ms, until_ms, note) VALUES (?1, ?2, ?3, ?4)";
-            run(db, sql, params![ban.network, ban.at_ms, ban.until_ms, ban.note])?;
-        }
+        Record::Ban { ban } => drop(put_ban(db, ban)?),
         Record::Unban { network } => {
             run(db, "DELETE FROM bans WHERE network = ?1", params![network])?;
         }

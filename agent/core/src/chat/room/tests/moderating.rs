@@ -223,6 +223,24 @@ fn moderators_do_not_act_on_their_like() {
 }
 
 #[test]
+fn while_nobody_knows_who_is_banned_only_moderators_are_heard() {
+    let mut scene = scene();
+    let question = scene.asked(1, "why?");
+    scene.room = scene.room.without_bans();
+    scene.later(5_000);
+    assert_eq!(scene.say(1, "x").result, Err(Refusal::ReadOnly));
+    let rename = Command::Rename { connection: ConnectionId(2), name: "x".to_owned() };
+    assert_eq!(scene.refused(rename), Refusal::ReadOnly);
+    let vote = Command::Vote { connection: ConnectionId(2), question, given: true };
+    assert_eq!(scene.refused(vote), Refusal::ReadOnly);
+    scene.said(3, "please wait");
+    scene.said(4, "we are working on it");
+    scene.register("Dan");
+    scene.join(5, "Dan");
+    assert_eq!(scene.shown().len(), 3, "everybody can read");
+}
+
+#[test]
 fn a_moderator_who_is_banned_moderates_no_more() {
     let mut scene = scene();
     let said = scene.said(1, "x");
