@@ -1,5 +1,6 @@
 //! An open page without its looks: the event socket, read as the page's script reads it.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -93,7 +94,7 @@ fn follow(mut socket: WebSocket<TcpStream>, shown: &Mutex<Shown>, stop: &AtomicB
         match socket.read() {
             Ok(message) => take(message, &mut shown.lock().unwrap()),
             Err(tungstenite::Error::Io(error))
-                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => {
                 shown.lock().unwrap().ended = Some(error.to_string());
                 return;
