@@ -124,6 +124,10 @@ fn clean(title: &str) -> Result<String, TitleError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::collections::BTreeSet;
+
+    use nixcast_core::chat::rules::ChatRules;
+
     use super::*;
 
     fn started(folder: &std::path::Path) -> (Title, Chat) {
@@ -136,6 +140,8 @@ mod tests {
     async fn a_title_outlives_the_engine_and_is_said_once() {
         let folder = tempfile::tempdir().unwrap();
         let (title, chat) = started(folder.path());
+        // There is no chat before one is declared.
+        chat.declare(ChatRules::default(), BTreeSet::new()).await.unwrap();
         assert_eq!(title.get().as_str(), "");
         let mut followed = title.follow();
         title.set("  Ebb\n& flow ").await.unwrap();
