@@ -2,6 +2,8 @@
 // in the viewers' own page. Everything before the real server.
 
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join as joined } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Server, until } from './server.js';
 import { DESKTOP, launch, NOTHING, PHONE, Viewer } from './viewer.js';
@@ -234,26 +236,28 @@ describe('moderation', { timeout: 300_000 }, () => {
     assert.equal(await anna.page.getByRole('button', { name: 'Hide', exact: true }).count(), 0);
   });
 
-  it('lets those in who show the right secret, and lets them go', async () => {
-    const mara = await join();
-    await asAdmin('chat/users/setmoderator', { userId: mara.id, isModerator: true });
-    const viewer = await Viewer.open(browser, `${server.page}moderate`, PHONE, null, (page) =>
-      // Who knows a secret is settled elsewhere; here is what the page makes of the answers.
-      page.route('**/api/chat/moderators/login', (route) => {
-        const isRight = route.request().postDataJSON().secret === 'of the sea';
-        const { id, token, name } = mara;
-        return route.fulfill(isRight ? { json: { id, accessToken: token, displayName: name } } : { status: 401, json: { success: false } });
-      }),
-    );
+  it('lets those in who show the right secret, who may appoint others, and lets them go', async () => {
+    const anna = await join();
+    const secretFile = joined(server.folder, 'mara.secret');
+    await writeFile(secretFile, 'of the sea and the tides\n', { mode: 0o600 });
+    await server.change(({ chat }) => chat.moderators.push({ name: 'mara', secretFile }));
+    const viewer = await Viewer.open(browser, `${server.page}moderate`, PHONE);
     await viewer.page.getByLabel('Name').fill('mara');
     await viewer.page.getByLabel('Secret').fill('a guess');
     await viewer.page.keyboard.press('Enter');
     await viewer.page.getByRole('alert').getByText('Name and secret do not fit together.').waitFor();
     assert.deepEqual(await viewer.barriers(), []);
     assert.equal(await viewer.page.evaluate(() => localStorage.getItem('nixcast-chat')), null);
-    await viewer.page.getByLabel('Secret').fill('of the sea');
+    await viewer.page.getByLabel('Secret').fill('of the sea and the tides');
     await viewer.page.getByRole('button', { name: 'Sign in' }).click();
     await viewer.page.getByRole('list', { name: 'Messages' }).waitFor();
+    await viewer.page.getByRole('tab', { name: 'People' }).click();
+    const person = viewer.page.getByRole('list', { name: 'People' }).getByRole('listitem').filter({ hasText: anna.name });
+    await person.getByRole('button', { name: `More about ${anna.name}` }).click();
+    await person.getByRole('button', { name: 'Make moderator' }).click();
+    await anna.page.getByRole('link', { name: 'Moderation' }).waitFor();
+    await person.getByRole('button', { name: 'No moderator' }).click();
+    await anna.page.getByRole('link', { name: 'Moderation' }).waitFor({ state: 'detached' });
     await viewer.page.getByRole('button', { name: 'Sign out' }).click();
     await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await viewer.page.reload();
