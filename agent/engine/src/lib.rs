@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 mod broadcast;
-#[allow(dead_code, reason = "moderators, programs and settings come to it by endpoints and actions of their own")]
 mod chat;
 mod control;
 mod counts;

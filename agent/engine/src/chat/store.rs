@@ -22,7 +22,9 @@ use std::time::Duration;
 
 use nixcast_core::chat::audit::{AuditAction, AuditEntry};
 use nixcast_core::chat::ids::{MessageId, UserId};
-use nixcast_core::chat::records::{Message, Record, Snapshot};
+#[cfg(test)]
+use nixcast_core::chat::records::Message;
+use nixcast_core::chat::records::{Record, Snapshot};
 use nixcast_core::chat::stamp::Stamp;
 use nixcast_core::chat::users::User;
 use nixcast_core::control::Condition;
@@ -31,7 +33,9 @@ use tokio::time::timeout;
 
 use file::Place;
 use queue::Queue;
-pub(crate) use reading::{Found, Search, Since, UsersOf, UsersPage};
+#[cfg(test)]
+use reading::Since;
+pub(crate) use reading::{Found, Search, UsersOf, UsersPage};
 use writing::Keeper;
 
 /// How long a query may wait for its answer.
@@ -170,11 +174,13 @@ impl ChatStore {
     }
 
     /// The first `limit` messages after `since`, oldest first.
+    #[cfg(test)]
     pub(crate) async fn since(&self, since: MessageId, limit: u32) -> Answer<Since> {
         self.ask(move |reader| reader.since(since, limit)).await
     }
 
     /// The newest `limit` messages of a user, newest first.
+    #[cfg(test)]
     pub(crate) async fn messages_of(&self, user: UserId, limit: u32) -> Answer<Vec<Message>> {
         self.ask(move |reader| reader.messages_of(&user, limit)).await
     }

@@ -24,7 +24,8 @@ const MOST_SEARCHED: i64 = 100_000;
 /// Rows that one query gives at most, whatever is asked for.
 const MOST_ROWS: u32 = 1_000;
 
-/// What somebody missed.
+/// What is kept from a message on.
+#[cfg(test)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Since {
     /// Oldest first, hidden ones too.
@@ -201,6 +202,7 @@ impl Reader<'_> {
         self.all(&sql, params![containing(text), limit.min(MOST_ROWS)], rows::user)
     }
 
+    #[cfg(test)]
     pub(super) fn since(&self, since: MessageId, limit: u32) -> rusqlite::Result<Since> {
         let limit = limit.min(MOST_ROWS);
         let sql = format!("SELECT {MESSAGE} FROM messages m WHERE m.id > ?1 ORDER BY m.id LIMIT ?2");
@@ -213,6 +215,7 @@ impl Reader<'_> {
         Ok(Since { messages, is_complete: is_all && dropped.is_none_or(|dropped| dropped <= since) })
     }
 
+    #[cfg(test)]
     pub(super) fn messages_of(&self, user: &UserId, limit: u32) -> rusqlite::Result<Vec<Message>> {
         let sql = format!("SELECT {MESSAGE} FROM messages m WHERE m.user = ?1 ORDER BY m.id DESC LIMIT ?2");
         self.all(&sql, params![user.0, limit.min(MOST_ROWS)], rows::message)
