@@ -37,8 +37,9 @@ const TELLING: Duration = Duration::from_millis(50);
 const TELLING_OF_ONE: Duration = Duration::from_micros(20);
 
 /// How long a telling waits for what is told to be written down. It takes less than a millisecond, unless the disk is
-/// busy; then people come first.
-const WRITTEN: Duration = Duration::from_millis(200);
+/// busy: what is told unwritten would be said again after a crash, by whoever was not told that it was taken. Two seconds
+/// are a disk that hangs; then people come first.
+const WRITTEN: Duration = Duration::from_secs(2);
 
 /// How often the room looks at the clock.
 const TICK: Duration = Duration::from_millis(250);
