@@ -5,7 +5,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use nixcast_schema::{Effect, ExternalAction, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{
+    Effect, ExternalAction, Moderator, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent,
+};
 use serde_json::Value;
 
 use crate::agent::Statuses;
@@ -99,8 +101,15 @@ fn set() -> (Nixcast, Supplies) {
     let secrets: Vec<String> = secrets.collect();
     let picture = |size: usize| format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} 1\"/>");
     let pictures = (1..4).map(|size| file(&format!("{size}.svg"), &picture(size))).collect();
+    let folders = ["calm", "storm"].map(|name| {
+        let folder = scene.folder().join(name);
+        fs::create_dir(&folder).expect("a fresh folder can be written to");
+        fs::write(folder.join(format!("{name}.svg")), picture(1)).expect("a fresh folder can be written to");
+        folder.to_str().expect("temporary folders have plain names").to_owned()
+    });
     let password = file("password", "the operator's password\n");
     declare(&mut scene.settings, password);
+    scene.settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: secrets[0].clone() }];
     let certificate = Authority::new().issue(KeyKind::Pkcs8);
     scene.declare_rtmps(&certificate);
     let rtmps = &scene.settings.rtmps;
@@ -118,6 +127,7 @@ fn set() -> (Nixcast, Supplies) {
     let supplies = Supplies {
         secrets,
         pictures,
+        folders: folders.into(),
         pair,
         addresses: ["127.0.0.1", "127.0.0.2", "0.0.0.0"].map(str::to_owned).into(),
         bounds: bounds.into_iter().chain([level]).collect(),

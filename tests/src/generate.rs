@@ -20,6 +20,8 @@ pub struct Supplies {
     pub secrets: Vec<String>,
     /// Files with a picture each.
     pub pictures: Vec<String>,
+    /// Folders with pictures.
+    pub folders: Vec<String>,
     /// Files of a certificate and of its key.
     pub pair: Option<(String, String)>,
     /// Addresses that can be listened on.
@@ -109,6 +111,7 @@ impl Generator {
             "string" => match &self.supplies.pair {
                 Some((certificate, _)) if pattern.ends_with(".rtmps.certificateFile") => json!(certificate),
                 Some((_, key)) if pattern.ends_with(".rtmps.keyFile") => json!(key),
+                _ if pattern.ends_with(".chat.emojiFolder") => json!(self.random.pick(&self.supplies.folders)),
                 _ => json!(self.text(schema)),
             },
             other => panic!("{pattern}: nobody here knows how to make a value of type {other:?}"),
@@ -136,8 +139,13 @@ impl Generator {
 
     fn list(&mut self, schema: &Value, pattern: &str) -> Value {
         let most = schema["maxItems"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(4).min(4);
+        // Fewer than ten would make people known by the same few names, and are refused.
+        let count = match self.random.below(most + 1) {
+            drawn if pattern.ends_with(".chat.suggestedNames") => drawn.min(1) * (12 + drawn),
+            drawn => drawn,
+        };
         let mut entries: Vec<Value> = Vec::new();
-        for _ in 0..self.random.below(most + 1) {
+        for _ in 0..count {
             let entry = self.value(&schema["items"], pattern);
             if !entries.contains(&entry) {
                 entries.push(entry);
@@ -203,7 +211,9 @@ fn kind(schema: &Value) -> (&str, bool) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use nixcast_schema::{Effect, ExternalAction, Settings, SocialHandle, StreamKey, Variant, Webhook, effects};
+    use nixcast_schema::{
+        Effect, ExternalAction, Moderator, Settings, SocialHandle, StreamKey, Variant, Webhook, effects,
+    };
     use serde_json::Value;
 
     use super::{Generator, Supplies};
@@ -236,6 +246,7 @@ mod tests {
             vec![SocialHandle { platform: text("web"), url: text("https://example.org") }];
         settings.instance.external_actions = vec![action];
         settings.video.variants.push(Variant::named("low"));
+        settings.chat.moderators = vec![Moderator { name: text("mate"), secret_file: text("/run/keys/mate") }];
         serde_json::to_value(settings).unwrap()
     }
 
@@ -245,6 +256,7 @@ mod tests {
         let supplies = Supplies {
             secrets: files("secret"),
             pictures: files("picture"),
+            folders: files("folder"),
             addresses: vec!["127.0.0.1".to_owned(), "127.0.0.2".to_owned(), "0.0.0.0".to_owned()],
             ..Supplies::default()
         };

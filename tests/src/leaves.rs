@@ -92,6 +92,7 @@ mod tests {
             "streamKeys": [{ "name": "a" }, { "name": "b" }],
             "instance": { "socialHandles": [{}], "externalActions": [{}, {}], "theme": {} },
             "video": { "variants": [{ "name": "source" }] },
+            "chat": { "moderators": [{ "name": "mate" }] },
             "webhooks": [{ "name": "chat" }],
         })
     }
