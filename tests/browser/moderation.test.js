@@ -239,7 +239,7 @@ describe('moderation', { timeout: 300_000 }, () => {
   it('lets those in who show the right secret, who may appoint others, and lets them go', async () => {
     const anna = await join();
     const secretFile = joined(server.folder, 'mara.secret');
-    await writeFile(secretFile, 'of the sea and the tides\n', { mode: 0o600 });
+    await writeFile(secretFile, 'of-the-sea-and-the-tides\n', { mode: 0o600 });
     await server.change(({ chat }) => chat.moderators.push({ name: 'mara', secretFile }));
     const viewer = await Viewer.open(browser, `${server.page}moderate`, PHONE);
     await viewer.page.getByLabel('Name').fill('mara');
@@ -248,7 +248,7 @@ describe('moderation', { timeout: 300_000 }, () => {
     await viewer.page.getByRole('alert').getByText('Name and secret do not fit together.').waitFor();
     assert.deepEqual(await viewer.barriers(), []);
     assert.equal(await viewer.page.evaluate(() => localStorage.getItem('nixcast-chat')), null);
-    await viewer.page.getByLabel('Secret').fill('of the sea and the tides');
+    await viewer.page.getByLabel('Secret').fill('of-the-sea-and-the-tides');
     await viewer.page.getByRole('button', { name: 'Sign in' }).click();
     await viewer.page.getByRole('list', { name: 'Messages' }).waitFor();
     await viewer.page.getByRole('tab', { name: 'People' }).click();
