@@ -167,8 +167,13 @@ fn a_bot_hears_what_is_said_and_answers_as_itself() {
     assert_eq!(json_of(&user)["messages"][0]["id"], data["id"]);
 
     drop((viewer, other));
-    let parted = told(&bot, "USER_PARTED");
-    assert_eq!(parted["eventData"]["user"]["displayName"], "Ada");
+    let parted = wait::until("both to have gone", TOLD_WITHIN, || {
+        let events = bot.told();
+        let partings = events.iter().map(Told::json).filter(|told| told["type"] == "USER_PARTED");
+        let names: Vec<Value> = partings.map(|told| told["eventData"]["user"]["displayName"].clone()).collect();
+        (names.len() == 2).then_some(names)
+    });
+    assert!(parted.contains(&json!("Ada")) && parted.contains(&json!("Grace")), "{parted:?}");
     for secret in [&clock, &keeper] {
         assert!(!server.log().contains(secret.as_str()));
         assert!(!server.status().to_string().contains(secret.as_str()));

@@ -168,7 +168,7 @@ fn machines_that_read_the_page_are_told_at_once() {
     assert_eq!(
         robots.text(),
         "User-agent: *\nDisallow: /api/\nDisallow: /hls/\nDisallow: /action/\nDisallow: /embed/\n\
-         Disallow: /moderate\nDisallow: /stage\n"
+         Disallow: /moderate\nDisallow: /stage\nDisallow: /admin\n"
     );
     let quiet = shell(&live);
     for part in ["name=\"robots\"", "name=\"rating\"", "rel=\"canonical\"", "og:image", "twitter:image"] {
