@@ -82,6 +82,13 @@ step('both units start with the machine', async () => {
   for (const unit of [ENGINE, AGENT]) assert.equal(await guest.show(unit, 'NRestarts'), '0', unit);
 });
 
+step('the chat has a file of its own to remember in', async () => {
+  const { stdout } = await guest.nixcast('status', '--json');
+  const { conditions } = JSON.parse(stdout).engine;
+  assert.deepEqual(conditions.filter(({ kind }) => kind.startsWith('Chat')), []);
+  assert.equal(await guest.run('stat', '--format=%A %U', '/var/lib/private/nixcast/chat.sqlite'), '-rw------- nixcast-engine');
+});
+
 step('a process has what its unit grants and no more', async () => {
   for (const [unit, capability] of [[ENGINE, NET_BIND_SERVICE], [AGENT, DAC_READ_SEARCH]]) {
     const process = await guest.process(await guest.mainPid(unit));
