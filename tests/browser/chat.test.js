@@ -223,6 +223,18 @@ describe('the chat', { timeout: 300_000 }, () => {
     }
   });
 
+  it('names people in colours that can be read, whatever theme is declared and scheme preferred', async () => {
+    for (const [theme, colorScheme] of [[['#10131f', '#1a2033'], 'light'], [['#f4f6fb', '#ffffff'], 'dark']]) {
+      await server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = theme));
+      const people = await Promise.all([1, 2, 3, 4].map(() => join({ ...DESKTOP, colorScheme })));
+      for (const { page } of people) await say(page, `hello on ${theme[0]}`);
+      await until('four lines', 10_000, async () => (await said(people[0].page)).filter((text) => text.endsWith(theme[0])).length === 4);
+      assert.deepEqual(await people[0].barriers(), []);
+      await Promise.all(people.map(({ page }) => page.context().close()));
+    }
+    await server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = [null, null]));
+  });
+
   it('loses nothing and doubles nothing while the engine is restarted', async () => {
     const [anna, ben] = [await join(), await join()];
     await say(anna.page, 'before');
