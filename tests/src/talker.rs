@@ -161,6 +161,10 @@ impl Talker {
                     self.confirm(nonce);
                 }
                 let (id, body) = (text(&event["id"]), text(&event["body"]));
+                // Who says again what was taken already is answered, alone, with the message as it is.
+                if user == self.id && nonce.is_some() && self.heard.iter().any(|said| said.id == id) {
+                    return;
+                }
                 self.heard.push(Said { id, user, nonce: nonce.map(str::to_owned), body });
             }
             Some("TAKEN") => self.confirm(nonce),
