@@ -3,26 +3,13 @@
 // (room.js): lines that break at the worst moment, and bodies that nobody sanitised.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { Room } from './room.js';
-import { Server, until } from './server.js';
+import { setUp } from './scene.js';
+import { until } from './server.js';
 import { Site } from './site.js';
-import { DESKTOP, launch, NOTHING, PHONE, Viewer } from './viewer.js';
-
-const field = (page) => page.getByRole('textbox', { name: /^Your (message|question)/ });
-const log = (page) => page.getByRole('log', { name: 'Messages' });
-const said = async (page) => (await log(page).locator('.line-body').allTextContents()).map((one) => one.trim());
-const isOpen = (page) => until('a line', 10_000, () => page.locator('.chat-room[data-state="open"]').count());
-
-async function say(page, text) {
-  await field(page).fill(text);
-  await field(page).press('Enter');
-}
-
-/** Until these are the last that were said. */
-async function hears(page, ...texts) {
-  await until(`to hear ${texts}`, 10_000, async () => JSON.stringify((await said(page)).slice(-texts.length)) === JSON.stringify(texts));
-}
+import { field, hears, isOpen, join, log, said, say } from './talk.js';
+import { DESKTOP, NOTHING, PHONE, Viewer } from './viewer.js';
 
 /** In the page, before its own scripts: adds up what the browser calls layout shifts. */
 function shifts() {
@@ -33,29 +20,10 @@ function shifts() {
 }
 
 describe('the chat', { timeout: 300_000 }, () => {
-  let server;
-  let browser;
-  before(async () => {
-    server = await Server.start();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
-
-  async function join(device = DESKTOP, prepare = null) {
-    const viewer = await Viewer.open(browser, server.page, device, prepare);
-    await isOpen(viewer.page);
-    viewer.name = (await viewer.page.locator('.who .author').textContent()).trim();
-    return viewer;
-  }
+  const scene = setUp();
 
   it('lets two people talk, reply and be called by name', async () => {
-    const [anna, ben] = [await join(), await join(PHONE)];
+    const [anna, ben] = [await join(scene), await join(scene, PHONE)];
     await say(anna.page, 'Is that the **ferry**?');
     await hears(ben.page, 'Is that the ferry?');
     assert.equal(await log(ben.page).locator('strong', { hasText: 'ferry' }).count(), 1);
@@ -75,7 +43,7 @@ describe('the chat', { timeout: 300_000 }, () => {
   });
 
   it('keeps name and colour for the next visit, and tells the others', async () => {
-    const [viewer, other] = [await join(), await join()];
+    const [viewer, other] = [await join(scene), await join(scene)];
     await viewer.page.getByRole('button', { name: /Change name and colour/ }).click();
     const dialog = viewer.page.getByRole('dialog', { name: 'You in the chat' });
     await dialog.getByLabel('Name').fill('  Mara   of the sea ');
@@ -90,18 +58,18 @@ describe('the chat', { timeout: 300_000 }, () => {
   });
 
   it('takes what is typed in a hurry, one after the other', async () => {
-    const viewer = await join();
+    const viewer = await join(scene);
     for (const text of ['one', 'two', 'three', 'four']) await say(viewer.page, text);
     await hears(viewer.page, 'one', 'two', 'three', 'four');
     assert.equal(await viewer.page.locator('.sending').count(), 0);
     await field(viewer.page).fill('ä'.repeat(1100));
-    await viewer.page.getByText('Too long by 152 bytes').waitFor();
+    await viewer.page.getByText('Too long by 76 characters').waitFor();
     assert.equal(await viewer.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
   });
 
   it('gathers questions, with votes, and shows them on stage', async () => {
-    const [anna, ben] = [await join(), await join()];
-    const stage = await Viewer.open(browser, `${server.page}stage`, { viewport: { width: 1920, height: 1080 } });
+    const [anna, ben] = [await join(scene), await join(scene)];
+    const stage = await Viewer.open(scene.browser, `${scene.server.page}stage`, { viewport: { width: 1920, height: 1080 } });
     await stage.page.getByText('No questions yet').waitFor();
     await anna.page.getByLabel('Question', { exact: true }).check();
     await say(anna.page, 'How deep is it?');
@@ -128,7 +96,7 @@ describe('the chat', { timeout: 300_000 }, () => {
   });
 
   it('has emoji, found by name and by arrows', async () => {
-    const viewer = await join();
+    const viewer = await join(scene);
     await viewer.page.getByRole('button', { name: 'Emoji' }).click();
     const picker = viewer.page.getByRole('dialog', { name: 'Emoji' });
     await picker.getByRole('button', { name: /^grinning face/ }).first().waitFor();
@@ -145,7 +113,7 @@ describe('the chat', { timeout: 300_000 }, () => {
   });
 
   it('is hidden, stays hidden, and comes back', async () => {
-    const viewer = await join(DESKTOP, shifts);
+    const viewer = await join(scene, DESKTOP, shifts);
     await viewer.page.getByRole('button', { name: 'Hide chat' }).click();
     await viewer.page.locator('.chat').waitFor({ state: 'detached' });
     assert.equal(await viewer.page.evaluate(() => document.activeElement.textContent), 'Show chat');
@@ -164,7 +132,7 @@ describe('the chat', { timeout: 300_000 }, () => {
   });
 
   it('goes into a window of its own', async () => {
-    const viewer = await join();
+    const viewer = await join(scene);
     const [window] = await Promise.all([viewer.context.waitForEvent('page'), viewer.page.getByRole('button', { name: 'Chat in a window of its own' }).click()]);
     await isOpen(window);
     await viewer.page.locator('.chat').waitFor({ state: 'detached' });
@@ -180,10 +148,10 @@ describe('the chat', { timeout: 300_000 }, () => {
     const site = await Site.start();
     try {
       const frames = ['readonly', 'readwrite', 'readonly?transparent=1'];
-      const holders = frames.map((kind) => `<iframe title="${kind}" src="${server.page}embed/chat/${kind}" width="320" height="360"></iframe>`);
+      const holders = frames.map((kind) => `<iframe title="${kind}" src="${scene.server.page}embed/chat/${kind}" width="320" height="360"></iframe>`);
       site.content = holders.join('');
-      const viewer = await Viewer.open(browser, `${site.address}holds`);
-      const frame = (kind) => viewer.page.frame({ url: `${server.page}embed/chat/${kind}` });
+      const viewer = await Viewer.open(scene.browser, `${site.address}holds`);
+      const frame = (kind) => viewer.page.frame({ url: `${scene.server.page}embed/chat/${kind}` });
       const [reads, writes, over] = await Promise.all(frames.map((kind) => until(kind, 5000, () => frame(kind))));
       for (const one of [reads, writes, over]) await isOpen(one);
       await say(writes, 'hello from elsewhere');
@@ -198,17 +166,17 @@ describe('the chat', { timeout: 300_000 }, () => {
       }
       // What is behind see-through words nobody can tell from within.
       assert.deepEqual(await viewer.barriers(['iframe[title$="transparent=1"]']), []);
-      assert.match((await fetch(`${server.page}embed/chat/readwrite`)).headers.get('content-security-policy'), /frame-ancestors \*;/);
-      assert.equal((await fetch(`${server.page}embed/chat`, { redirect: 'manual' })).headers.get('location'), '/embed/chat/readonly');
+      assert.match((await fetch(`${scene.server.page}embed/chat/readwrite`)).headers.get('content-security-policy'), /frame-ancestors \*;/);
+      assert.equal((await fetch(`${scene.server.page}embed/chat`, { redirect: 'manual' })).headers.get('location'), '/embed/chat/readonly');
     } finally {
       await site.close();
     }
   });
 
   it('moves nothing when it comes, and the picture goes on', async () => {
-    await server.publish();
+    await scene.server.publish();
     for (const device of [DESKTOP, PHONE, { viewport: { width: 320, height: 640 } }, { viewport: { width: 3840, height: 2160 } }]) {
-      const viewer = await Viewer.open(browser, server.page, device, shifts);
+      const viewer = await Viewer.open(scene.browser, scene.server.page, device, shifts);
       await viewer.plays();
       await isOpen(viewer.page);
       await say(viewer.page, `from ${device.viewport.width} pixels`);
@@ -225,23 +193,23 @@ describe('the chat', { timeout: 300_000 }, () => {
 
   it('names people in colours that can be read, whatever theme is declared and scheme preferred', async () => {
     for (const [theme, colorScheme] of [[['#10131f', '#1a2033'], 'light'], [['#f4f6fb', '#ffffff'], 'dark']]) {
-      await server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = theme));
-      const people = await Promise.all([1, 2, 3, 4].map(() => join({ ...DESKTOP, colorScheme })));
+      await scene.server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = theme));
+      const people = await Promise.all([1, 2, 3, 4].map(() => join(scene, { ...DESKTOP, colorScheme })));
       for (const { page } of people) await say(page, `hello on ${theme[0]}`);
       await until('four lines', 10_000, async () => (await said(people[0].page)).filter((text) => text.endsWith(theme[0])).length === 4);
       assert.deepEqual(await people[0].barriers(), []);
       await Promise.all(people.map(({ page }) => page.context().close()));
     }
-    await server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = [null, null]));
+    await scene.server.change(({ instance }) => ([instance.theme.background, instance.theme.surface] = [null, null]));
   });
 
   it('loses nothing and doubles nothing while the engine is restarted', async () => {
-    const [anna, ben] = [await join(), await join()];
+    const [anna, ben] = [await join(scene), await join(scene)];
     await say(anna.page, 'before');
     await hears(ben.page, 'before');
     await field(anna.page).fill('half a sent');
     for (const signal of ['SIGTERM', 'SIGKILL']) {
-      process.kill(await server.enginePid(), signal);
+      process.kill(await scene.server.enginePid(), signal);
       await until('the line to break', 10_000, () => ben.page.locator('.chat-room[data-state="lost"]').count());
       await say(ben.page, `through ${signal}`);
       await say(ben.page, `and on`);
@@ -259,33 +227,16 @@ describe('the chat', { timeout: 300_000 }, () => {
 });
 
 describe('the chat before a server that fails', { timeout: 300_000 }, () => {
-  let server;
-  let browser;
+  const scene = setUp();
   let room;
-  before(async () => {
-    server = await Server.start();
-    // A page that a test has changed counts as one from far away, which may not speak to this machine.
-    browser = await launch({ flags: ['--disable-features=LocalNetworkAccessChecks'] });
-  });
   beforeEach(() => {
     room = new Room();
   });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
 
-  async function join(device = DESKTOP, who = {}) {
-    const viewer = await Viewer.open(browser, server.page, device, null, (page) => room.serve(page, who));
-    await isOpen(viewer.page);
-    return viewer;
-  }
+  const enter = () => join(scene, DESKTOP, null, (page) => room.serve(page));
 
   it('loses nothing and doubles nothing when a line breaks between taking and telling', async () => {
-    const [anna, ben] = [await join(), await join()];
+    const [anna, ben] = [await enter(), await enter()];
     await say(anna.page, 'one');
     await hears(ben.page, 'one');
     room.isSilent = true;
@@ -305,32 +256,8 @@ describe('the chat before a server that fails', { timeout: 300_000 }, () => {
     assert.equal(await anna.page.locator('.sending').count(), 0);
   });
 
-  it('says why a message was refused, and sends it again on request', async () => {
-    const viewer = await join();
-    room.refusal = 'You are sending too fast.';
-    await say(viewer.page, 'hurry');
-    await viewer.page.getByRole('alert').getByText('You are sending too fast.').waitFor();
-    assert.deepEqual(await viewer.barriers(), []);
-    room.refusal = null;
-    await viewer.page.getByRole('button', { name: 'Send again' }).click();
-    await hears(viewer.page, 'hurry');
-    assert.equal(await viewer.page.locator('.sending').count(), 0);
-  });
-
-  it('counts slow mode down', async () => {
-    room.settings = { ...room.settings, slowModeSeconds: 3 };
-    const viewer = await join();
-    await say(viewer.page, 'first');
-    await viewer.page.getByText(/Slow mode: [123] s/).waitFor();
-    await say(viewer.page, 'second');
-    await hears(viewer.page, 'first');
-    await viewer.page.getByText(/Slow mode/).waitFor({ state: 'detached', timeout: 8000 });
-    await field(viewer.page).press('Enter');
-    await hears(viewer.page, 'first', 'second');
-  });
-
   it('stays where a reader is, and says what has come', async () => {
-    const viewer = await join();
+    const viewer = await enter();
     for (let at = 0; at < 80; at++) room.say(`line ${at}`, { id: 'x', displayName: 'X', displayColor: at % 8, isBot: false });
     await log(viewer.page).getByText('line 79').waitFor();
     const place = () => log(viewer.page).evaluate(({ scrollTop }) => Math.round(scrollTop));
@@ -348,7 +275,7 @@ describe('the chat before a server that fails', { timeout: 300_000 }, () => {
   });
 
   it('is not impressed by hostile bodies', async () => {
-    const viewer = await join();
+    const viewer = await enter();
     const bodies = [
       '<script>window.__hurt=1</script>', '<img src=x onerror="window.__hurt=1">', '<svg onload="window.__hurt=1"></svg>',
       '<a href="javascript:window.__hurt=1">x</a>', '<iframe srcdoc="<script>parent.__hurt=1</script>"></iframe>',
@@ -361,18 +288,5 @@ describe('the chat before a server that fails', { timeout: 300_000 }, () => {
     assert.equal(await viewer.page.evaluate(() => window.__hurt), undefined);
     assert.equal(await log(viewer.page).locator('script, iframe, svg:not(.icon), style, math, [onerror], [onmouseover], [style], img').count(), 0);
     assert.deepEqual(await viewer.complaintList(), NOTHING);
-  });
-
-  it('goes away and comes back with the settings', async () => {
-    const viewer = await join();
-    room.settings = null;
-    await server.change(({ instance }) => (instance.summary = 'No chat today.'));
-    await viewer.page.locator('.chat').waitFor({ state: 'detached' });
-    assert.equal(room.lines.size, 0);
-    room.settings = { questions: false, slowModeSeconds: 0, maxMessageBytes: 100 };
-    await server.change(({ instance }) => (instance.summary = 'Ships coming and going, live.'));
-    await field(viewer.page).waitFor();
-    assert.equal(await viewer.page.getByRole('tab').count(), 0);
-    assert.deepEqual(await viewer.barriers(), []);
   });
 });

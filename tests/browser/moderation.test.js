@@ -4,60 +4,38 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join as joined } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Server, until } from './server.js';
-import { DESKTOP, launch, NOTHING, PHONE, Viewer } from './viewer.js';
-
-const field = (viewer) => viewer.page.getByRole('textbox', { name: /^Your (message|question)/ });
-const log = (viewer) => viewer.page.getByRole('log', { name: 'Messages' });
+import { describe, it } from 'node:test';
+import { setUp } from './scene.js';
+import { until } from './server.js';
+import { field, isOpen, join, log, say } from './talk.js';
+import { DESKTOP, NOTHING, PHONE, Viewer } from './viewer.js';
 
 describe('moderation', { timeout: 300_000 }, () => {
-  let server;
-  let browser;
   let asAdmin;
-  before(async () => {
-    server = await Server.start();
-    asAdmin = await server.declareAdmin();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
-
-  async function join(device = DESKTOP) {
-    const viewer = await Viewer.open(browser, server.page, device);
-    await until('a line', 10_000, () => viewer.page.locator('.chat-room[data-state="open"]').count());
-    Object.assign(viewer, await viewer.page.evaluate(() => JSON.parse(localStorage.getItem('nixcast-chat'))));
-    return viewer;
-  }
+  const scene = setUp({ prepare: async (server) => (asAdmin = await server.declareAdmin()) });
 
   /** Somebody whom the operator has made a moderator, at work. */
   async function moderator(device = { ...DESKTOP, viewport: { width: 1440, height: 900 } }) {
-    const viewer = await join(device);
+    const viewer = await join(scene, device);
     await asAdmin('chat/users/setmoderator', { userId: viewer.id, isModerator: true });
-    await viewer.page.goto(`${server.page}moderate`);
+    await viewer.page.goto(`${scene.server.page}moderate`);
     await viewer.page.getByRole('button', { name: 'Sign out' }).waitFor();
     return viewer;
   }
 
-  async function say(viewer, text) {
-    await field(viewer).fill(text);
-    await field(viewer).press('Enter');
-    await log(viewer).getByText(text, { exact: true }).waitFor();
+  async function isSaid(viewer, text) {
+    await say(viewer.page, text);
+    await log(viewer.page).getByText(text, { exact: true }).waitFor();
   }
 
   const row = (boss, text) => boss.page.getByRole('list', { name: 'Messages' }).getByRole('listitem').filter({ hasText: text });
   const rows = (boss) => boss.page.getByRole('list', { name: 'Messages' }).getByRole('listitem').locator('.line-body').allTextContents();
   const goesTo = (boss, tab) => boss.page.getByRole('tab', { name: tab }).click();
-  const isGone = (viewer, text) => log(viewer).getByText(text, { exact: true }).waitFor({ state: 'detached' });
+  const isGone = (viewer, text) => log(viewer.page).getByText(text, { exact: true }).waitFor({ state: 'detached' });
 
   it('opens for whoever is made a moderator, while they wait', async () => {
-    const viewer = await join();
-    await viewer.page.goto(`${server.page}moderate`);
+    const viewer = await join(scene);
+    await viewer.page.goto(`${scene.server.page}moderate`);
     await viewer.page.getByText(`You are ${viewer.name} here, and no moderator.`).waitFor();
     assert.deepEqual(await viewer.barriers(), []);
     await asAdmin('chat/users/setmoderator', { userId: viewer.id, isModerator: true });
@@ -68,28 +46,28 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('hides and restores, pauses, removes and bans, and everybody sees it', async () => {
-    const [anna, ben, boss] = [await join(), await join(PHONE), await moderator()];
-    await say(anna, 'buy my boat');
-    await say(ben, 'no thanks');
+    const [anna, ben, boss] = [await join(scene), await join(scene, PHONE), await moderator()];
+    await isSaid(anna, 'buy my boat');
+    await isSaid(ben, 'no thanks');
     await row(boss, 'buy my boat').getByRole('button', { name: `Hide the message of ${anna.name}` }).click();
     await Promise.all([anna, ben].map((viewer) => isGone(viewer, 'buy my boat')));
     const hidden = row(boss, 'buy my boat');
     await hidden.getByText(`Hidden by ${boss.name}`).waitFor();
     assert.deepEqual(await boss.barriers(), []);
     await hidden.getByRole('button', { name: /^Show the message/ }).click();
-    await log(ben).getByText('buy my boat').waitFor();
+    await log(ben.page).getByText('buy my boat').waitFor();
 
     await hidden.getByRole('button', { name: `More about ${anna.name}` }).click();
     assert.deepEqual(await boss.barriers(), []);
     await hidden.getByRole('button', { name: 'Time out for 10 minutes' }).click();
     await boss.page.getByText('Done.').waitFor();
-    await field(anna).fill('let me speak');
-    await field(anna).press('Enter');
+    await field(anna.page).fill('let me speak');
+    await field(anna.page).press('Enter');
     await anna.page.locator('.refusal').waitFor();
     await hidden.getByRole('button', { name: 'Lift time-out' }).click();
     await until('to be heard again', 10_000, async () => {
       await anna.page.getByRole('button', { name: 'Send again' }).click({ timeout: 1000 }).catch(() => undefined);
-      return (await log(ben).getByText('let me speak').count()) === 1;
+      return (await log(ben.page).getByText('let me speak').count()) === 1;
     });
 
     await hidden.getByRole('button', { name: 'Remove all of theirs' }).click();
@@ -101,7 +79,7 @@ describe('moderation', { timeout: 300_000 }, () => {
     await boss.page.getByRole('button', { name: `Lift the ban of ${anna.name}` }).click();
     await boss.page.getByText('Nobody is banned.').waitFor();
     await anna.page.reload();
-    await until('a line', 10_000, () => anna.page.locator('.chat-room[data-state="open"]').count());
+    await isOpen(anna.page);
 
     await goesTo(boss, 'Log');
     const deeds = boss.page.getByRole('list', { name: 'What moderators did' });
@@ -113,15 +91,15 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('finds what was said as somebody types, also what comes meanwhile', async () => {
-    const [anna, ben, boss] = [await join(), await join(), await moderator()];
-    await say(anna, 'tide tables are wrong');
-    await say(ben, 'the tide is fine');
-    await say(ben, 'cake at three');
+    const [anna, ben, boss] = [await join(scene), await join(scene), await moderator()];
+    await isSaid(anna, 'tide tables are wrong');
+    await isSaid(ben, 'the tide is fine');
+    await isSaid(ben, 'cake at three');
     const search = boss.page.getByRole('searchbox', { name: 'Search messages' });
     await search.pressSequentially('TIDE', { delay: 30 });
     await until('both', 10_000, async () => JSON.stringify(await rows(boss)) === JSON.stringify(['the tide is fine', 'tide tables are wrong']));
-    await say(anna, 'high tide at nine');
-    await say(anna, 'and now bread');
+    await isSaid(anna, 'high tide at nine');
+    await isSaid(anna, 'and now bread');
     await until('the third', 10_000, async () => (await rows(boss)).length === 3);
     assert.equal(await row(boss, 'and now bread').count(), 0);
     await search.fill('xyzzy');
@@ -136,9 +114,9 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('shows people with their connections, and what is theirs to do', async () => {
-    const [anna, boss] = [await join(), await moderator()];
+    const [anna, boss] = [await join(scene), await moderator()];
     const twice = await anna.context.newPage();
-    await twice.goto(`${server.page}embed/chat/readonly`);
+    await twice.goto(`${scene.server.page}embed/chat/readonly`);
     await boss.page.getByRole('searchbox', { name: 'Search people' }).fill(anna.name);
     const person = boss.page.getByRole('list', { name: 'People' }).getByRole('listitem').filter({ hasText: anna.name });
     await person.getByText('Here, 2 connections').waitFor({ timeout: 20_000 });
@@ -172,10 +150,10 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('marks questions as answered, and the stage follows', async () => {
-    const [anna, boss] = [await join(), await moderator()];
-    const stage = await Viewer.open(browser, `${server.page}stage`, PHONE);
+    const [anna, boss] = [await join(scene), await moderator()];
+    const stage = await Viewer.open(scene.browser, `${scene.server.page}stage`, PHONE);
     await anna.page.getByLabel('Question', { exact: true }).check();
-    await say(anna, 'How old is the pier?');
+    await isSaid(anna, 'How old is the pier?');
     await stage.page.getByText('How old is the pier?').waitFor();
     await goesTo(boss, /^Questions/);
     await boss.page.getByRole('list', { name: 'Questions' }).getByRole('button', { name: 'Answered' }).click();
@@ -191,11 +169,11 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('works on a phone, with the keyboard, and for names from right to left', async () => {
-    const anna = await join();
+    const anna = await join(scene);
     await anna.page.getByRole('button', { name: /Change name and colour/ }).click();
     await anna.page.getByLabel('Name').fill('ليلى');
     await anna.page.getByRole('button', { name: 'Save' }).click();
-    await say(anna, 'مرحبا بالجميع');
+    await isSaid(anna, 'مرحبا بالجميع');
     for (const device of [PHONE, { viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' }]) {
       const boss = await moderator(device);
       const message = row(boss, 'مرحبا بالجميع');
@@ -219,17 +197,17 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('is in the viewers\' page as well, which fetches nothing of the moderators\' view', async () => {
-    const [anna, boss] = [await join(), await moderator()];
-    await boss.page.goto(server.page);
+    const [anna, boss] = [await join(scene), await moderator()];
+    await boss.page.goto(scene.server.page);
     await boss.page.getByRole('link', { name: 'Moderation' }).waitFor();
-    await say(anna, 'another boat');
-    await log(boss).getByText('another boat').waitFor();
+    await isSaid(anna, 'another boat');
+    await log(boss.page).getByText('another boat').waitFor();
     await boss.page.getByRole('button', { name: `Actions for the message of ${anna.name}` }).last().click();
     assert.deepEqual(await boss.barriers(), []);
     await boss.page.getByRole('button', { name: 'Hide', exact: true }).click();
     await isGone(anna, 'another boat');
     await boss.page.getByRole('button', { name: 'Show again' }).click();
-    await log(anna).getByText('another boat').waitFor();
+    await log(anna.page).getByText('another boat').waitFor();
     const fetched = await anna.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
     assert.deepEqual(fetched.filter((name) => /Moderate|Stage|Alone/.test(name)), []);
     await anna.page.getByRole('button', { name: `Actions for the message of ${anna.name}` }).last().click();
@@ -237,11 +215,11 @@ describe('moderation', { timeout: 300_000 }, () => {
   });
 
   it('lets those in who show the right secret, who may appoint others, and lets them go', async () => {
-    const anna = await join();
-    const secretFile = joined(server.folder, 'mara.secret');
+    const anna = await join(scene);
+    const secretFile = joined(scene.server.folder, 'mara.secret');
     await writeFile(secretFile, 'of-the-sea-and-the-tides\n', { mode: 0o600 });
-    await server.change(({ chat }) => chat.moderators.push({ name: 'mara', secretFile }));
-    const viewer = await Viewer.open(browser, `${server.page}moderate`, PHONE);
+    await scene.server.change(({ chat }) => chat.moderators.push({ name: 'mara', secretFile }));
+    const viewer = await Viewer.open(scene.browser, `${scene.server.page}moderate`, PHONE);
     await viewer.page.getByLabel('Name').fill('mara');
     await viewer.page.getByLabel('Secret').fill('a guess');
     await viewer.page.keyboard.press('Enter');

@@ -34,7 +34,7 @@ export function dress(app: () => App, phase: () => Phase, isEmbed: boolean): voi
     root.dataset['socket'] = app().isConnected ? 'open' : 'closed';
   });
   $effect(() => applyTheme(app().page.theme, root));
-  $effect(() => showIdentity(app().page, logoOf(app()), isEmbed));
+  $effect(() => showIdentity(app().page, app().title, logoOf(app()), isEmbed));
   $effect(() => wearStyle(style));
   $effect(() => void runScript(script));
 }

@@ -3,9 +3,9 @@
 
 import type { Page } from './protocol.ts';
 
-/** `isEmbed`: it is no page of its own for search engines, whatever is declared. */
-export function showIdentity(page: Page, logo: string, isEmbed: boolean): void {
-  document.title = page.name;
+/** `isEmbed`: it is no page of its own for search engines, whatever is declared. `about`: what the stream is about. */
+export function showIdentity(page: Page, about: string, logo: string, isEmbed: boolean): void {
+  document.title = about === '' ? page.name : `${about} · ${page.name}`;
   set('meta[name="description"]', 'content', page.summary || page.name);
   set('link[rel="icon"]', 'href', logo);
   const { background } = page.theme;

@@ -140,14 +140,15 @@ pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
 }
 
 fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Markup {
-    let Snapshot { page, broadcast, .. } = view;
+    let Snapshot { page, title, broadcast, .. } = view;
+    let heading = if title.is_empty() { page.name.clone() } else { format!("{title} · {}", page.name) };
     let description = if page.summary.is_empty() { &page.name } else { &page.summary };
     let background = Colours::of(&page.theme).background();
     html! {
         head {
             meta charset="utf-8";
-            meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
-            title { (page.name) }
+            meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content";
+            title { (heading) }
             meta name="description" content=(description);
             @for (scheme, colour) in FRAME {
                 meta name="theme-color" media=(format!("(prefers-color-scheme: {scheme})"))
@@ -155,7 +156,7 @@ fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Mark
             }
             meta property="og:type" content="website";
             meta property="og:site_name" content=(page.name);
-            meta property="og:title" content=(page.name);
+            meta property="og:title" content=(heading);
             meta property="og:description" content=(description);
             meta name="twitter:card" content="summary";
             @if let Some(public) = &page.public_url { (addresses(public, if broadcast.is_some() { THUMBNAIL } else { logo })) }
@@ -427,6 +428,8 @@ mod tests {
         let page = page("Night Radio");
         let off = shown(&view(&page, None), 0).into_string();
         assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1 dir=\"auto\">Night Radio</h1>"));
+        let named = Snapshot { title: "Tide <tables>".to_owned(), ..view(&page, None) };
+        assert!(shown(&named, 0).into_string().contains("<title>Tide &lt;tables&gt; · Night Radio</title>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
         let on = shown(&view(&page, Some(broadcast("a"))), 0).into_string();

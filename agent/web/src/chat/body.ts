@@ -2,6 +2,8 @@
 // more, into nothing but these elements, and the page makes them itself: no string ever becomes markup in the page, and
 // Trusted Types, under which `DOMParser` refuses strings as well, have nothing to object to.
 
+import { isOwnPicture } from './emoji.ts';
+
 export type Piece =
   | { tag: 'text'; text: string }
   | { tag: 'br' }
@@ -22,9 +24,6 @@ const TOKEN = /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^>"']|"[^"]*"|'[^']*')*)>|<|[^<]
 const ATTRIBUTE = /([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
-
-/** Where the server keeps the operator's emoji. */
-const EMOJI = /^\/img\/emoji\/[A-Za-z0-9_-][A-Za-z0-9_.-]*$/;
 
 /** Reads HTML. Elements that a message may not have are passed over, and what is in them stays. */
 export function readBody(html: string): Piece[] {
@@ -78,7 +77,7 @@ function addElement(open: Open[], tag: string, rest: string): void {
 
 function addEmoji(top: Open, found: Map<string, string>): void {
   const [src, alt] = [found.get('src') ?? '', found.get('alt') ?? ''];
-  if (EMOJI.test(src)) top.inside.push({ tag: 'emoji', src, alt });
+  if (isOwnPicture(src)) top.inside.push({ tag: 'emoji', src, alt });
   else if (alt !== '') top.inside.push({ tag: 'text', text: alt });
 }
 

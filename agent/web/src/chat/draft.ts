@@ -31,3 +31,12 @@ export class Draft {
 export function bytesOf(text: string): number {
   return new TextEncoder().encode(text.trim()).length;
 }
+
+/** How many characters have to go from its end until a message has at most so many bytes. */
+export function surplus(text: string, mostBytes: number): number {
+  const characters = [...text.trim()];
+  let bytes = bytesOf(text);
+  let count = 0;
+  while (bytes > mostBytes) bytes -= bytesOf(characters.at(-++count) ?? '') || 1;
+  return count;
+}

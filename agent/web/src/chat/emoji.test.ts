@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { trimmed } from '../../build/emoji.ts';
-import { bytesOf, Draft } from './draft.ts';
+import { bytesOf, Draft, surplus } from './draft.ts';
 import { findEmoji, type Group, ownEmoji } from './emoji.ts';
 import { hide, pause, restore } from './moderation.ts';
 
@@ -22,6 +22,7 @@ describe('emoji', () => {
   it('of the operator come from this server alone', () => {
     const good = { name: 'wave', url: '/img/emoji/wave.png' };
     expect(ownEmoji([good])).toEqual([{ text: ':wave:', words: 'wave', picture: '/img/emoji/wave.png' }]);
+    expect(ownEmoji([{ name: '+1', url: '/img/emoji/+1.svg' }])).toHaveLength(1);
     const strange = [null, 7, {}, { ...good, url: 'https://a.example/x.png' }, { ...good, url: '/img/emoji/../x' }, { ...good, name: 3 }];
     expect(ownEmoji(strange)).toEqual([]);
     expect(ownEmoji({ name: 'x' })).toEqual([]);
@@ -52,6 +53,7 @@ describe('a draft', () => {
 
   it('is measured as the server measures it', () => {
     expect([bytesOf(' a '), bytesOf('ä'), bytesOf('⛵'), bytesOf('')]).toEqual([1, 2, 3, 0]);
+    expect([surplus(' abc ', 3), surplus('abc', 1), surplus('ab⛵ ⛵', 6), surplus('', 0)]).toEqual([0, 2, 1, 0]);
   });
 });
 

@@ -1,5 +1,13 @@
 // The emoji a viewer may choose from.
 
+/** Names as chat/emoji.rs takes them ("+1" is one), and an ending. */
+const PICTURE = /^\/img\/emoji\/[A-Za-z0-9_+-][A-Za-z0-9_+.-]*$/;
+
+/** Whether an address is where the server keeps the operator's emoji. */
+export function isOwnPicture(address: string): boolean {
+  return PICTURE.test(address);
+}
+
 export interface Sign {
   /** What is written into the message. */
   text: string;
@@ -22,14 +30,12 @@ export function findEmoji(groups: readonly Group[], wanted: string): Group[] {
   return groups.map(({ name, all }) => ({ name, all: all.filter(fits) })).filter(({ all }) => all.length > 0);
 }
 
-const OWN = /^\/img\/emoji\/[A-Za-z0-9_-][A-Za-z0-9_.-]*$/;
-
 /** The operator's, as Owncast lists them: `[{name, url}]`. Anything else is none of ours. */
 export function ownEmoji(list: unknown): Sign[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((one: unknown) => {
     const { name, url } = (one ?? {}) as { name?: unknown; url?: unknown };
-    if (typeof name !== 'string' || typeof url !== 'string' || !OWN.test(url)) return [];
+    if (typeof name !== 'string' || typeof url !== 'string' || !isOwnPicture(url)) return [];
     return [{ text: `:${name}:`, words: name, picture: url }];
   });
 }

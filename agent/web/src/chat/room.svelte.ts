@@ -20,8 +20,6 @@ export class Room {
   state = $state<State>('connecting');
   /** Some of what was said is not there. */
   hasGap = $state(false);
-  /** When slow mode lets the viewer speak again, in milliseconds since 1970. */
-  mayAt = $state(0);
   /** How many lines have come. */
   arrived = $state(0);
   /** How often something happened to people or to what was said before. */
@@ -32,6 +30,8 @@ export class Room {
   votes = $state.raw<ReadonlySet<string>>(new Set());
   settings = $state.raw() as ChatSettings;
 
+  /** When the viewer last said something, in milliseconds since 1970. */
+  #saidAt = $state(0);
   readonly #messages = new Messages();
   readonly #batch = new Batch<ChatEvent>((events) => this.#take(events));
   readonly #connection: Connection;
@@ -53,6 +53,11 @@ export class Room {
 
   get isModerator(): boolean {
     return this.self?.isModerator === true;
+  }
+
+  /** When slow mode lets the viewer speak again, in milliseconds since 1970; it may be declared between two messages. */
+  get mayAt(): number {
+    return this.isModerator ? 0 : this.#saidAt + this.settings.slowModeSeconds * 1000;
   }
 
   find(id: string): ChatMessage | null {
@@ -117,7 +122,8 @@ export class Room {
   #take(events: ChatEvent[]): void {
     for (const event of events) {
       if (event.kind === 'self') this.#meet(event.user);
-      if (event.kind === 'chat') this.#pace(event);
+      // The server's clock may be ahead.
+      if (event.kind === 'chat' && event.user.id === this.self?.id) this.#saidAt = Math.max(this.#saidAt, Math.min(Date.now(), event.at));
     }
     if (events.some(({ kind }) => CHANGES.has(kind))) this.changes += 1;
     const isMeeting = events.some(({ kind }) => kind === 'self');
@@ -131,11 +137,5 @@ export class Room {
     this.self = user;
     const account = wallet.read();
     if (account !== null && account.name !== user.name) wallet.keep({ ...account, name: user.name });
-  }
-
-  /** After a message of the viewer's own, slow mode lets some time pass. The server's clock may be ahead. */
-  #pace({ user, at }: ChatMessage): void {
-    if (user.id !== this.self?.id || user.isModerator || this.settings.slowModeSeconds === 0) return;
-    this.mayAt = Math.max(this.mayAt, Math.min(Date.now(), at) + this.settings.slowModeSeconds * 1000);
   }
 }
