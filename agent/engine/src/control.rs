@@ -347,9 +347,9 @@ impl Control {
                 })
             }
             Listener::Http => {
-                let site = self.site.clone();
+                let door = self.site.door();
                 Port::open("http-listener", address, Arc::clone(&self.http_permits), move |stream, permit| {
-                    site.serve(stream, permit);
+                    door.serve(stream, permit);
                 })
             }
         }

@@ -43,7 +43,7 @@ impl Venue {
         let channel = broadcast::start(&settings, place);
         let chat = Chat::start(folder.map(|folder| folder.path().to_owned()), channel.view.clone());
         let (_applied, applied) = watch::channel(Applied::default());
-        let site = Site::new(declared, channel, store, Webhooks::default(), applied, chat.clone(), None);
+        let door = Site::new(declared, channel, store, Webhooks::default(), applied, chat.clone(), None).door();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let permits = Arc::new(Semaphore::new(1_000));
@@ -51,7 +51,7 @@ impl Venue {
             let _settings = settings;
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                site.serve(stream, permits.clone().acquire_owned().await.unwrap());
+                door.serve(stream, permits.clone().acquire_owned().await.unwrap());
             }
         });
         Self { chat, address }
