@@ -95,6 +95,12 @@
       };
     };
 
+    # A bot that tells the chat when ten minutes are left for questions.
+    integrations.accessTokens.question-clock = {
+      tokenFile = "/run/secrets/nixcast-question-clock";
+      scopes = ["CAN_SEND_MESSAGES"];
+    };
+
     # The light above the door of the hall.
     webhooks.on-air.url = "http://192.0.2.20:8000/on-air";
 

@@ -30,6 +30,7 @@
       };
     streamKeys = lib.attrValues cfg.streamKeys;
     webhooks = lib.attrValues cfg.webhooks;
+    integrations = cfg.integrations // {accessTokens = lib.attrValues cfg.integrations.accessTokens;};
     rtmps = cfg.rtmps // {certificateFile = rendered cfg.rtmps.certificateFile;};
     instance = cfg.instance // {logo = rendered cfg.instance.logo;};
     video = cfg.video // {variants = lib.sort byOrder (lib.attrValues cfg.video.variants);};
@@ -65,6 +66,15 @@
         + "or turn the webhook off with enable";
     })
     (lib.attrValues cfg.webhooks);
+
+  powerlessTokens =
+    map (token: {
+      assertion = token.scopes != [] && lib.unique token.scopes == token.scopes;
+      message =
+        "${option ["integrations" "accessTokens" token.name "scopes"]}: is empty or names a scope twice; name each "
+        + "scope once, or remove the access token";
+    })
+    (lib.attrValues cfg.integrations.accessTokens);
 
   chatNames =
     [
@@ -160,8 +170,10 @@ in {
       ++ passthroughProblems
       ++ barePublicUrl
       ++ silentWebhooks
+      ++ powerlessTokens
       ++ chatNames
       ++ sameCase ["chat" "moderators"] (lib.attrNames cfg.chat.moderators)
+      ++ sameCase ["integrations" "accessTokens"] (lib.attrNames cfg.integrations.accessTokens)
       ++ sameCase ["webhooks"] (lib.attrNames cfg.webhooks)
       ++ sameCase ["streamKeys"] (lib.attrNames cfg.streamKeys)
       ++ sameCase ["video" "variants"] (lib.attrNames cfg.video.variants));

@@ -6,6 +6,7 @@
     ./chat.nix
     ./http.nix
     ./instance.nix
+    ./integrations.nix
     ./metrics.nix
     ./public-url.nix
     ./reconcile.nix

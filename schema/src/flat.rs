@@ -94,13 +94,15 @@ mod tests {
 
     use super::*;
     use crate::schema::effects;
-    use crate::settings::{Settings, SocialHandle, Variant};
+    use crate::settings::{AccessToken, Settings, SocialHandle, Variant};
 
     fn document() -> Value {
         let mut settings = Settings::default();
         settings.video.variants.push(Variant { width: Some(1280), ..Variant::named("720p") });
         settings.instance.social_handles =
             vec![SocialHandle { platform: "web".to_owned(), url: "https://example.org".to_owned() }];
+        let clock = AccessToken { name: "clock".to_owned(), token_file: "/run/clock".to_owned(), scopes: Vec::new() };
+        settings.integrations.access_tokens = vec![clock];
         serde_json::to_value(settings).unwrap()
     }
 

@@ -25,6 +25,8 @@ pub(crate) fn cross_check(document: &Value, found: &mut Found) {
     public_url(&document["publicUrl"], &root.name("publicUrl"), found);
     chat(&document["chat"], &root.name("chat"), found);
     webhooks(&document["webhooks"], &root.name("webhooks"), found);
+    let tokens = &document["integrations"]["accessTokens"];
+    access_tokens(tokens, &root.name("integrations").name("accessTokens"), found);
     ladder(&document["video"]["variants"], &root.name("video").name("variants"), found);
 }
 
@@ -145,17 +147,30 @@ fn webhooks(webhooks: &Value, at: &Path, found: &mut Found) {
     duplicate_names(webhooks, at, "webhook", found);
     for (index, webhook) in entries(webhooks) {
         let place = at.entry(index, webhook["name"].as_str()).name("events");
-        let Some(events) = webhook["events"].as_array() else { continue };
-        if events.is_empty() {
-            found.add(
-                &place,
-                "is empty, so nothing is ever sent",
-                "name an event, or turn the webhook off with enable",
-            );
-        }
-        for (index, event) in events.iter().enumerate().filter(|(index, event)| events[..*index].contains(event)) {
-            found.add(&place.index(index), format!("{event} is there twice"), "remove one of the two");
-        }
+        let empty = ("is empty, so nothing is ever sent", "name an event, or turn the webhook off with enable");
+        choices(&webhook["events"], &place, empty, found);
+    }
+}
+
+fn access_tokens(tokens: &Value, at: &Path, found: &mut Found) {
+    duplicate_names(tokens, at, "access token", found);
+    shared_files(tokens, at, ("tokenFile", "access token"), found);
+    for (index, token) in entries(tokens) {
+        let place = at.entry(index, token["name"].as_str()).name("scopes");
+        let empty = ("is empty, so its program may do nothing", "name a scope, or remove the access token");
+        choices(&token["scopes"], &place, empty, found);
+    }
+}
+
+/// A list of choices: at least one, and none of them twice. `empty` is what is said of none, and the hint.
+fn choices(list: &Value, at: &Path, empty: (&str, &str), found: &mut Found) {
+    let Some(choices) = list.as_array() else { return };
+    if choices.is_empty() {
+        let (message, hint) = empty;
+        found.add(at, message, hint);
+    }
+    for (index, choice) in choices.iter().enumerate().filter(|(index, choice)| choices[..*index].contains(choice)) {
+        found.add(&at.index(index), format!("{choice} is there twice"), "remove one of the two");
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Settings {
     /// Who is told what happens, ordered by name. At most 32.
     #[schemars(length(max = 32))]
     pub webhooks: Vec<Webhook>,
+    /// Programs that take part.
+    pub integrations: Integrations,
     /// Figures for a monitoring system.
     pub metrics: Metrics,
     /// How the agent keeps the engine at the declared settings.
@@ -311,6 +313,43 @@ pub enum WebhookEvent {
     UserParted,
     #[serde(rename = "VISIBILITY-UPDATE")]
     VisibilityUpdate,
+}
+
+/// Programs that take part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Integrations {
+    /// What programs show to be let in, ordered by name. At most 32.
+    #[schemars(length(max = 32))]
+    pub access_tokens: Vec<AccessToken>,
+}
+
+/// What one program shows to be let in: a bot, an overlay, a timer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessToken {
+    /// Name by which status and logs speak of this token, and under which its program talks in the chat: 1 to 30 letters,
+    /// digits, ".", "_" or "-".
+    #[schemars(length(min = 1, max = 30), extend("x-effect" = "live", "format" = "name"))]
+    pub name: String,
+    /// Absolute path, outside the Nix store, of the file that holds the token. One trailing newline is ignored.
+    #[schemars(extend("x-effect" = "live", "format" = "secret-path"))]
+    pub token_file: String,
+    /// What the program may do, each once and at least one: "CAN_SEND_MESSAGES" talk under its own name,
+    /// "CAN_SEND_SYSTEM_MESSAGES" talk in the name of the server, "HAS_ADMIN_ACCESS" read what the operator is told, hide
+    /// messages and name the stream.
+    #[schemars(length(max = 3), extend("x-effect" = "live"))]
+    pub scopes: Vec<Scope>,
+}
+
+/// What a program may do; the names are Owncast's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+pub enum Scope {
+    CanSendMessages,
+    CanSendSystemMessages,
+    HasAdminAccess,
 }
 
 /// Figures for a monitoring system.
@@ -596,6 +635,7 @@ impl Default for Settings {
             broadcast: Broadcast { grace_seconds: 60, takeover: Takeover::default() },
             chat: Chat::default(),
             webhooks: Vec::new(),
+            integrations: Integrations::default(),
             metrics: Metrics { enable: false, allow_from: Network::loopback() },
             reconcile: Reconcile { interval_seconds: 30, timeout_seconds: 60, on_drift: OnDrift::Heal },
         }
@@ -677,6 +717,20 @@ impl WebhookEvent {
             Self::UserJoined => "USER_JOINED",
             Self::UserParted => "USER_PARTED",
             Self::VisibilityUpdate => "VISIBILITY-UPDATE",
+        }
+    }
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::CanSendMessages, Self::CanSendSystemMessages, Self::HasAdminAccess];
+
+    /// As the settings and Owncast name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CanSendMessages => "CAN_SEND_MESSAGES",
+            Self::CanSendSystemMessages => "CAN_SEND_SYSTEM_MESSAGES",
+            Self::HasAdminAccess => "HAS_ADMIN_ACCESS",
         }
     }
 }

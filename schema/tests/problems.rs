@@ -210,6 +210,32 @@ fn names_of_the_chat_are_told_apart() {
 }
 
 #[test]
+fn access_tokens_are_told_apart_and_may_do_something() {
+    let token = |name: &str, file: &str, scopes: &[&str]| json!({ "name": name, "tokenFile": file, "scopes": scopes });
+    check(
+        &[(
+            "/integrations/accessTokens",
+            json!([
+                token("clock", "/run/secrets/clock", &["CAN_SEND_MESSAGES"]),
+                token("Clock", "/run/secrets/other", &[]),
+                token("bell", "/run/secrets/clock", &["HAS_ADMIN_ACCESS", "HAS_ADMIN_ACCESS"]),
+                token("c d", "hunter2", &["EVERYTHING"]),
+            ]),
+        )],
+        &[
+            "services.nixcast.integrations.accessTokens.\"c d\".name: \"c d\" is not a usable name",
+            "services.nixcast.integrations.accessTokens.\"c d\".tokenFile: is not the absolute path of a file",
+            "services.nixcast.integrations.accessTokens.\"c d\".scopes.[0]: \"EVERYTHING\" is not one of the choices",
+            "services.nixcast.integrations.accessTokens.Clock: differs from \"clock\" only in upper and lower case",
+            "services.nixcast.integrations.accessTokens.bell.tokenFile: is the same file as that of \
+             services.nixcast.integrations.accessTokens.clock",
+            "services.nixcast.integrations.accessTokens.Clock.scopes: is empty, so its program may do nothing",
+            "services.nixcast.integrations.accessTokens.bell.scopes.[1]: \"HAS_ADMIN_ACCESS\" is there twice",
+        ],
+    );
+}
+
+#[test]
 fn moderators_are_told_apart() {
     let moderator = |name: &str, file: &str| json!({ "name": name, "secretFile": file });
     check(

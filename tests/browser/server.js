@@ -103,6 +103,7 @@ function settings(ports, streamKey) {
       moderators: [],
     },
     webhooks: [],
+    integrations: { accessTokens: [] },
     metrics: { enable: false, allowFrom: ['127.0.0.1'] },
     reconcile: { intervalSeconds: 5, timeoutSeconds: 60, onDrift: 'heal' },
   };

@@ -72,6 +72,11 @@ fn start(example: &Path) -> Nixcast {
         fs::write(&file, format!("the-secret-of-{}", moderator.name)).unwrap();
         file.to_str().unwrap().clone_into(&mut moderator.secret_file);
     }
+    for token in &mut scene.settings.integrations.access_tokens {
+        let file = folder.join(format!("token-{}", token.name));
+        fs::write(&file, format!("the-token-of-{}", token.name)).unwrap();
+        file.to_str().unwrap().clone_into(&mut token.token_file);
+    }
     if scene.settings.instance.logo.is_some() {
         scene.settings.instance.logo = root().join("examples/logo.svg").to_str().map(str::to_owned);
     }

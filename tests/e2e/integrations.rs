@@ -1,15 +1,17 @@
 //! Programs that take part: a bot that hears what is said and answers, a title for the stream, the operator's last word.
 
+use std::fs;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nixcast_schema::{Webhook, WebhookEvent};
+use nixcast_schema::{AccessToken, Scope, Webhook, WebhookEvent};
 use nixcast_tests::clip::Clip;
 use nixcast_tests::http::{self, Reply};
 use nixcast_tests::open_page::OpenPage;
 use nixcast_tests::process;
 use nixcast_tests::publish::Publisher;
-use nixcast_tests::server::{CONVERGED_WITHIN, Nixcast, Scene};
+use nixcast_tests::server::{self, CONVERGED_WITHIN, Nixcast, Scene};
 use nixcast_tests::wait;
 use serde_json::{Value, json};
 use tungstenite::stream::MaybeTlsStream;
@@ -229,6 +231,150 @@ fn a_token_opens_what_its_scopes_say_until_it_is_deleted() {
     let deleted = admin(&server, "accesstokens/delete", &json!({ "token": token }));
     assert_eq!((deleted.status, &json_of(&deleted)["success"]), (200, &json!(true)));
     assert_eq!(program(&server, token, "chat/system", &say).status, 401);
+}
+
+/// The option that declares the token of the tests below.
+const OPTION: &str = "services.nixcast.integrations.accessTokens.clock";
+
+const OLD: &str = "the-first-token-of-the-clock";
+const NEW: &str = "the-second-token-of-the-clock";
+
+/// A scene that declares the access token "clock", and the file that holds it.
+fn with_declared(scopes: &[Scope]) -> (Scene, PathBuf) {
+    let mut scene = Scene::new();
+    declare_admin(&mut scene);
+    let file = scene.folder().join("clock.token");
+    server::replace(&file, &format!("{OLD}\n"), 0o600);
+    let token_file = file.to_str().unwrap().to_owned();
+    scene.settings.integrations.access_tokens =
+        vec![AccessToken { name: "clock".to_owned(), token_file, scopes: scopes.into() }];
+    (scene, file)
+}
+
+fn listed(server: &Nixcast) -> Value {
+    let reply = http::get_with(server.http_port(), "/api/admin/accesstokens", &[RIGHT]).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    for secret in [OLD, NEW] {
+        assert!(!reply.text().contains(secret), "{}", reply.text());
+    }
+    json_of(&reply)
+}
+
+fn send(server: &Nixcast, token: &str) -> u16 {
+    program(server, token, "chat/send", &json!({ "body": "tick" })).status
+}
+
+/// Why the declared token is held; none while it is not.
+fn held(server: &Nixcast) -> Option<String> {
+    let status = server.agent_status().ok()?;
+    let object = status["objects"].as_array()?.iter().find(|object| object["option"] == OPTION)?;
+    (object["state"] == "held").then(|| object["reason"].as_str().map(str::to_owned))?
+}
+
+#[track_caller]
+fn wait_for_answer(server: &Nixcast, token: &str, status: u16) {
+    wait::until("the token to be answered otherwise", CONVERGED_WITHIN, || {
+        (send(server, token) == status).then_some(())
+    });
+}
+
+#[test]
+fn a_declared_token_is_what_its_file_holds_and_may_what_is_declared() {
+    let (scene, file) = with_declared(&[Scope::CanSendMessages]);
+    let mut server = scene.start();
+    let mut viewer = Chatter::come_in(&server, "Ada");
+    assert_eq!(send(&server, OLD), 200);
+    let said = viewer.hear("CHAT");
+    assert_eq!((&said["user"]["displayName"], &said["user"]["isBot"]), (&json!("clock"), &json!(true)));
+    assert_eq!(said["user"]["scopes"], json!(["CAN_SEND_MESSAGES"]));
+    assert_eq!(read(&server, OLD, "clients").status, 401);
+
+    server::replace(&file, &format!("{NEW}\n"), 0o600);
+    wait_for_answer(&server, NEW, 200);
+    assert_eq!(send(&server, OLD), 401, "the token that was is refused as soon as the new one is good");
+    assert_eq!(viewer.hear("CHAT")["user"]["id"], said["user"]["id"], "the program is who it was");
+
+    fs::remove_file(&file).unwrap();
+    let told = wait::until("the file to be missed", CONVERGED_WITHIN, || held(&server));
+    assert!(told.starts_with(&format!("{OPTION}.tokenFile: {} does not exist", file.display())), "{told}");
+    assert_eq!((send(&server, NEW), send(&server, OLD)), (200, 401), "the one read last stays good");
+    for (content, reason) in [("", "is empty"), ("7-bytes", "holds 7 bytes"), ("hush hush", "holds a blank")] {
+        server::replace(&file, content, 0o600);
+        let told = wait::until(reason, CONVERGED_WITHIN, || held(&server).filter(|told| told.contains(reason)));
+        assert!(!told.contains("hush"), "{told}");
+        assert_eq!(send(&server, NEW), 200, "{reason}");
+    }
+    server::replace(&file, NEW, 0o600);
+    wait::until("the good file to be taken", CONVERGED_WITHIN, || held(&server).is_none().then_some(()));
+
+    server.change(|settings| settings.integrations.access_tokens[0].scopes = vec![Scope::HasAdminAccess]);
+    assert_eq!((send(&server, NEW), read(&server, NEW, "clients").status), (401, 200));
+    let clients = json_of(&read(&server, NEW, "clients"));
+    assert_eq!(clients[0]["user"]["displayName"], "Ada", "who is in the chat has not noticed: {clients}");
+
+    let engine = server.pid_of("engine").unwrap();
+    process::kill(engine);
+    wait::until("another engine", CONVERGED_WITHIN, || server.pid_of("engine").filter(|pid| *pid != engine));
+    wait::until("the token to be good there", CONVERGED_WITHIN, || {
+        let bearer = format!("Bearer {NEW}");
+        let reply = http::get_with(server.http_port(), "/api/integrations/clients", &[("authorization", &bearer)]);
+        (reply.ok()?.status == 200).then_some(())
+    });
+
+    server.change(|settings| settings.integrations.access_tokens.clear());
+    assert_eq!(read(&server, NEW, "clients").status, 401, "what is no longer declared is refused at once");
+    assert_eq!(listed(&server), json!([]));
+    for secret in [OLD, NEW] {
+        assert!(!server.log().contains(secret) && !server.status().to_string().contains(secret));
+        server.assert_not_kept("a declared access token", secret);
+    }
+}
+
+#[test]
+fn a_declared_token_has_its_name_to_itself_and_goes_by_its_option_alone() {
+    let (mut scene, _file) = with_declared(&[Scope::CanSendMessages]);
+    let declared = std::mem::take(&mut scene.settings.integrations.access_tokens);
+    let mut server = scene.start();
+    // Made at run time, before anybody declared that name.
+    let made = access_token(&server, "Clock", &["CAN_SEND_MESSAGES"]);
+    let bell = access_token(&server, "Bell", &["CAN_SEND_MESSAGES"]);
+    assert_eq!((send(&server, &made), send(&server, OLD)), (200, 401));
+
+    server.change(|settings| settings.integrations.access_tokens.clone_from(&declared));
+    assert_eq!((send(&server, &made), send(&server, OLD), send(&server, &bell)), (401, 200, 200));
+    let entries = listed(&server);
+    let shown = |entry: &Value| json!([entry["displayName"], entry["option"], entry["overriddenBy"]]);
+    let shown: Vec<Value> = entries.as_array().unwrap().iter().map(shown).collect();
+    assert_eq!(
+        json!(shown),
+        json!([["Bell", null, null], ["Clock", null, OPTION], ["clock", OPTION, null]]),
+        "the declared name is one token's, and the list says of the other why it is refused"
+    );
+    let clock = &entries[2];
+    assert_eq!((&clock["id"], &clock["accessToken"]), (&json!(OPTION), &json!(OPTION)));
+    assert_eq!((&clock["scopes"], &clock["isBot"]), (&json!(["CAN_SEND_MESSAGES"]), &json!(true)));
+    assert!(clock["createdAt"].is_string() && clock["lastUsedAt"].is_string(), "{clock}");
+
+    let create = json!({ "name": "CLOCK", "scopes": ["CAN_SEND_MESSAGES"] });
+    for (path, body) in [
+        ("accesstokens/create", create),
+        ("accesstokens/delete", json!({ "token": OPTION })),
+        ("accesstokens/delete", json!({ "token": OLD })),
+    ] {
+        let reply = admin(&server, path, &body);
+        let told = json_of(&reply);
+        assert_eq!((reply.status, &told["success"], &told["error"]), (409, &json!(false), &json!("declared")));
+        assert_eq!(told["option"], OPTION, "{path}");
+        assert!(!reply.text().contains(OLD), "{told}");
+    }
+    assert_eq!(send(&server, OLD), 200);
+    assert_eq!(send(&server, OPTION), 401, "what it is listed as opens nothing");
+
+    server.change(|settings| settings.integrations.access_tokens.clear());
+    assert_eq!((send(&server, &made), send(&server, OLD)), (200, 401), "the name is free again");
+    server.change(|settings| settings.integrations.access_tokens.clone_from(&declared));
+    assert_eq!(admin(&server, "accesstokens/delete", &json!({ "token": made })).status, 200);
+    assert_eq!(listed(&server).as_array().unwrap().len(), 2, "one that is overridden can be deleted");
 }
 
 #[test]

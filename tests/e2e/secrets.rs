@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::pair::{IN_FORCE_WITHIN, NEVER_BY_ITSELF, Pair, Place, SOON_BY_ITSELF, settings};
 use crate::watching::{skipped, without_inotify};
-use vault::{HOOK, KEY, MODERATOR, PASSWORD, Secrets, TLS, Vault, Way};
+use vault::{HOOK, KEY, MODERATOR, PASSWORD, Secrets, TLS, TOKEN, Vault, Way};
 
 /// A pair whose settings declare one secret of each kind.
 struct Scene {
@@ -95,11 +95,16 @@ impl Scene {
 }
 
 /// File, object and option of each kind of secret.
-const OBJECTS: [(&str, &str, &str); 5] = [
+const OBJECTS: [(&str, &str, &str); 6] = [
     (KEY, "services.nixcast.streamKeys.main", "services.nixcast.streamKeys.main.keyFile"),
     (PASSWORD, "services.nixcast.admin", "services.nixcast.admin.passwordFile"),
     (HOOK, "services.nixcast.webhooks.hook", "services.nixcast.webhooks.hook.secretFile"),
     (MODERATOR, "services.nixcast.chat.moderators.mate", "services.nixcast.chat.moderators.mate.secretFile"),
+    (
+        TOKEN,
+        "services.nixcast.integrations.accessTokens.clock",
+        "services.nixcast.integrations.accessTokens.clock.tokenFile",
+    ),
     (TLS, "services.nixcast.rtmps.certificateFile", "services.nixcast.rtmps.keyFile"),
 ];
 
@@ -194,14 +199,14 @@ fn activations_leave_the_publisher_alone_until_the_key_is_another() {
 type Spoil = fn(&Path);
 
 /// What people leave in place of a secret, and what the reason for holding must say about a stream key, a password,
-/// a webhook's secret, a moderator's and a private key; none: it is taken.
-const FILES: &[(&str, Spoil, [Option<&str>; 5])] = &[
-    ("missing", |_| (), [Some("does not exist"); 5]),
+/// a webhook's secret, a moderator's, an access token and a private key; none: it is taken.
+const FILES: &[(&str, Spoil, [Option<&str>; 6])] = &[
+    ("missing", |_| (), [Some("does not exist"); 6]),
     ("empty", |file| fs::write(file, "").unwrap(), is_empty()),
     ("a line end", |file| fs::write(file, "\n").unwrap(), is_empty()),
     ("a line end of Windows", |file| fs::write(file, "\r\n").unwrap(), is_empty()),
     ("short", |file| fs::write(file, "1234567").unwrap(), no_key([Some("holds 7 bytes"); 3])),
-    ("a folder", |file| fs::create_dir(file).unwrap(), [Some("is a folder"); 5]),
+    ("a folder", |file| fs::create_dir(file).unwrap(), [Some("is a folder"); 6]),
     (
         "large",
         |file| fs::write(file, vec![b'a'; 10 << 20]).unwrap(),
@@ -210,14 +215,15 @@ const FILES: &[(&str, Spoil, [Option<&str>; 5])] = &[
             Some("is larger than 4096 bytes"),
             Some("is larger than 4096 bytes"),
             Some("is larger than 4096 bytes"),
+            Some("is larger than 4096 bytes"),
             Some("is larger than 16384 bytes"),
         ],
     ),
-    ("endless", |file| symlink("/dev/zero", file).unwrap(), [Some("is not a regular file"); 5]),
-    ("nothing", |file| symlink("/dev/null", file).unwrap(), [Some("is not a regular file"); 5]),
-    ("a pipe", |file| pipe(file), [Some("is not a regular file"); 5]),
-    ("a link to itself", |file| symlink(file, file).unwrap(), [Some("could not be read"); 5]),
-    ("a link to nowhere", |file| symlink("nowhere", file).unwrap(), [Some("does not exist"); 5]),
+    ("endless", |file| symlink("/dev/zero", file).unwrap(), [Some("is not a regular file"); 6]),
+    ("nothing", |file| symlink("/dev/null", file).unwrap(), [Some("is not a regular file"); 6]),
+    ("a pipe", |file| pipe(file), [Some("is not a regular file"); 6]),
+    ("a link to itself", |file| symlink(file, file).unwrap(), [Some("could not be read"); 6]),
+    ("a link to nowhere", |file| symlink("nowhere", file).unwrap(), [Some("does not exist"); 6]),
     (
         "zeros",
         |file| fs::write(file, "hush-hush\0hush").unwrap(),
@@ -249,6 +255,7 @@ const FILES: &[(&str, Spoil, [Option<&str>; 5])] = &[
             Some("holds a line break"),
             Some("holds a blank, a line break"),
             Some("holds a blank, a line break"),
+            Some("holds a blank, a line break"),
             Some(NO_KEY_INSIDE),
         ],
     ),
@@ -258,14 +265,14 @@ const FILES: &[(&str, Spoil, [Option<&str>; 5])] = &[
 const NO_KEY_INSIDE: &str = "is no private key that can be read";
 
 /// What is said of a file that holds nothing.
-const fn is_empty() -> [Option<&'static str>; 5] {
+const fn is_empty() -> [Option<&'static str>; 6] {
     no_key([Some("is empty"); 3])
 }
 
-/// A moderator's secret is judged as a stream key is. A private key is known by its first line; whatever else a file holds
-/// is none.
-const fn no_key([key, password, hook]: [Option<&'static str>; 3]) -> [Option<&'static str>; 5] {
-    [key, password, hook, key, Some("holds no private key")]
+/// A moderator's secret and an access token are judged as a stream key is. A private key is known by its first line;
+/// whatever else a file holds is none.
+const fn no_key([key, password, hook]: [Option<&'static str>; 3]) -> [Option<&'static str>; 6] {
+    [key, password, hook, key, key, Some("holds no private key")]
 }
 
 fn pipe(file: &Path) {
@@ -341,7 +348,7 @@ fn a_key_that_was_never_good_lets_nobody_in() {
     }
     let observed = scene.pair.observe();
     assert!(observed.stream_keys.is_empty() && observed.admin.is_none() && observed.webhooks.is_empty());
-    assert!(observed.moderators.is_empty());
+    assert!(observed.moderators.is_empty() && observed.access_tokens.is_empty());
     assert!(observed.certificate.is_none() && !observed.listeners.contains_key(&Listener::Rtmps));
     for key in ["", "\n", "main"] {
         let target = Target { stream_key: key.to_owned(), ..scene.target() };

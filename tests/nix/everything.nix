@@ -29,6 +29,16 @@
         url = "http://192.0.2.20:8000/on-air";
       };
     };
+    integrations.accessTokens = {
+      clock = {
+        tokenFile = "/run/secrets/clock";
+        scopes = ["CAN_SEND_MESSAGES"];
+      };
+      "desk.overlay" = {
+        tokenFile = "/run/secrets/overlay";
+        scopes = ["HAS_ADMIN_ACCESS" "CAN_SEND_SYSTEM_MESSAGES"];
+      };
+    };
     rtmp = {
       address = "192.0.2.10";
       port = 11935;

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use nixcast_schema::{
-    Effect, ExternalAction, Moderator, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent,
+    AccessToken, Effect, ExternalAction, Moderator, Network, Preset, Scope, Settings, SocialHandle, Variant, Webhook,
+    WebhookEvent,
 };
 use serde_json::Value;
 
@@ -110,6 +111,11 @@ fn set() -> (Nixcast, Supplies) {
     let password = file("password", "the operator's password\n");
     declare(&mut scene.settings, password);
     scene.settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: secrets[0].clone() }];
+    scene.settings.integrations.access_tokens = vec![AccessToken {
+        name: "clock".to_owned(),
+        token_file: secrets[1].clone(),
+        scopes: vec![Scope::CanSendMessages],
+    }];
     let certificate = Authority::new().issue(KeyKind::Pkcs8);
     scene.declare_rtmps(&certificate);
     let rtmps = &scene.settings.rtmps;

@@ -212,7 +212,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use nixcast_schema::{
-        Effect, ExternalAction, Moderator, Settings, SocialHandle, StreamKey, Variant, Webhook, effects,
+        AccessToken, Effect, ExternalAction, Moderator, Settings, SocialHandle, StreamKey, Variant, Webhook, effects,
     };
     use serde_json::Value;
 
@@ -247,6 +247,11 @@ mod tests {
         settings.instance.external_actions = vec![action];
         settings.video.variants.push(Variant::named("low"));
         settings.chat.moderators = vec![Moderator { name: text("mate"), secret_file: text("/run/keys/mate") }];
+        settings.integrations.access_tokens = vec![AccessToken {
+            name: text("clock"),
+            token_file: text("/run/keys/clock"),
+            scopes: nixcast_schema::Scope::ALL.to_vec(),
+        }];
         serde_json::to_value(settings).unwrap()
     }
 

@@ -94,6 +94,7 @@ mod tests {
             "video": { "variants": [{ "name": "source" }] },
             "chat": { "moderators": [{ "name": "mate" }] },
             "webhooks": [{ "name": "chat" }],
+            "integrations": { "accessTokens": [{ "name": "clock" }] },
         })
     }
 

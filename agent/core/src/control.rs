@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use nixcast_schema::{
-    Autoplay, Effect, Encoder, ExternalAction, Network, Overload, Preset, SocialHandle, Takeover, Theme, WebhookEvent,
+    Autoplay, Effect, Encoder, ExternalAction, Network, Overload, Preset, Scope, SocialHandle, Takeover, Theme,
+    WebhookEvent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,8 @@ pub enum ObjectId {
     Moderator(String),
     Rung(String),
     Webhook(String),
+    /// By name.
+    AccessToken(String),
     Metrics,
 }
 
@@ -144,6 +147,14 @@ pub struct KeyGrant {
     pub enabled: bool,
     /// Seconds since 1970 from which the key is refused.
     pub expires_at: Option<i64>,
+}
+
+/// What the engine knows of a declared access token: enough to recognise it, not enough to show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessToken {
+    pub token: Fingerprint,
+    pub scopes: Vec<Scope>,
 }
 
 /// Everything the page draws, resolved.
@@ -206,7 +217,7 @@ pub struct Certificate {
     pub key: Fingerprint,
 }
 
-/// What a signing secret, a private key or the secret of a moderator is compared by.
+/// What a signing secret, a private key, the secret of a moderator or an access token is compared by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fingerprint {
@@ -304,6 +315,8 @@ pub struct Observed {
     pub moderators: BTreeMap<String, Fingerprint>,
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, Webhook>,
+    /// By name.
+    pub access_tokens: BTreeMap<String, AccessToken>,
     /// None until the agent has spoken.
     pub metrics: Option<Metrics>,
     /// Objects that were changed and whose change waits for a segment boundary of the running broadcast.
@@ -482,6 +495,14 @@ pub enum Action {
         signing_secret: Option<SigningSecret>,
     },
     RemoveWebhook {
+        name: String,
+    },
+    /// Whoever shows this token is the program of that name.
+    PutAccessToken {
+        name: String,
+        access: AccessToken,
+    },
+    RemoveAccessToken {
         name: String,
     },
     SetMetrics {

@@ -5,6 +5,7 @@
 //! and plans again until there are none.
 
 mod access;
+mod access_tokens;
 mod broadcast;
 mod certificate;
 mod change;
@@ -23,8 +24,8 @@ mod tests;
 
 pub use change::{Change, ChangeKind, FieldChange};
 pub use desired::{
-    Desired, DesiredAdmin, DesiredCertificate, DesiredEmoji, DesiredKey, DesiredLogo, DesiredModerator, DesiredWebhook,
-    Material, Picture,
+    Desired, DesiredAccessToken, DesiredAdmin, DesiredCertificate, DesiredEmoji, DesiredKey, DesiredLogo,
+    DesiredModerator, DesiredWebhook, Material, Picture,
 };
 pub use text::{Colour, render};
 pub(crate) use text::{effect_name, field_line, values_of};
@@ -66,6 +67,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     broadcast::plan(desired, observed, &mut plan);
     chat::plan(desired, observed, &mut plan);
     webhooks::plan(desired, observed, &mut plan);
+    access_tokens::plan(desired, observed, &mut plan);
     plan.steps.sort_by_key(|step| (step.phase, rank(&step.action)));
     plan
 }
@@ -91,8 +93,14 @@ impl Plan {
 /// listener with TLS needs its certificate first, and a certificate goes after its listener.
 fn rank(action: &Action) -> u8 {
     match action {
-        Action::RemoveStreamKey { .. } | Action::RemoveModerator { .. } | Action::SetCertificate { .. } => 0,
-        Action::PutStreamKey { .. } | Action::PutModerator { .. } | Action::SetAdmin { .. } => 1,
+        Action::RemoveStreamKey { .. }
+        | Action::RemoveModerator { .. }
+        | Action::RemoveAccessToken { .. }
+        | Action::SetCertificate { .. } => 0,
+        Action::PutStreamKey { .. }
+        | Action::PutModerator { .. }
+        | Action::PutAccessToken { .. }
+        | Action::SetAdmin { .. } => 1,
         Action::SetLatency { .. } | Action::SetEncoder { .. } | Action::SetChat { .. } => 2,
         Action::Bind { .. }
         | Action::Unbind { .. }
@@ -127,6 +135,7 @@ pub const fn effect_of(object: &ObjectId) -> Effect {
         | ObjectId::Emoji
         | ObjectId::Moderator(_)
         | ObjectId::Webhook(_)
+        | ObjectId::AccessToken(_)
         | ObjectId::Metrics => Effect::Live,
         ObjectId::Latency | ObjectId::Encoder | ObjectId::Rung(_) => Effect::Segment,
     }

@@ -24,7 +24,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::broadcast::{ChannelFacts, ChannelHandle};
+use crate::broadcast::{ChannelFacts, ChannelHandle, unix_millis};
 use crate::chat::{ChatError, DeclaredEmoji};
 use crate::counts;
 use crate::declared::{Declared, Moderators};
@@ -140,6 +140,7 @@ impl Control {
             moderators: declared.moderators.0.clone(),
             ladder: declared.ladder.clone(),
             webhooks: declared.webhooks.clone(),
+            access_tokens: declared.access_tokens.observed(),
             metrics: declared.metrics.clone(),
             pending: self.pending(&facts),
             broadcast: facts.broadcast,
@@ -383,6 +384,8 @@ fn declare(declared: &mut Declared, action: Action) -> OutcomeResult {
             declared.webhooks.remove(&name);
             declared.signing_secrets.remove(&name);
         }
+        Action::PutAccessToken { name, access } => declared.access_tokens.put(name, access, unix_millis()),
+        Action::RemoveAccessToken { name } => drop(declared.access_tokens.0.remove(&name)),
         Action::SetEncoder { encoder } => declared.encoder = Some(encoder),
         Action::SetOverload { policy } => declared.when_overloaded = Some(policy),
         Action::SetStills { enabled } => declared.stills = Some(enabled),

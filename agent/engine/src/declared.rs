@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::{
-    AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, PictureRef, Rung, Webhook,
+    AccessToken, AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, PictureRef, Rung,
+    Webhook,
 };
 use nixcast_core::keys;
 use nixcast_core::ladder::LatencyLevel;
@@ -45,6 +47,7 @@ pub(crate) struct Declared {
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     /// Of those webhooks that have one.
     pub(crate) signing_secrets: BTreeMap<String, SigningSecret>,
+    pub(crate) access_tokens: AccessTokens,
     pub(crate) metrics: Option<Metrics>,
 }
 
@@ -62,6 +65,57 @@ impl Moderators {
 
     pub(crate) fn names(&self) -> BTreeSet<String> {
         self.0.keys().cloned().collect()
+    }
+}
+
+/// The declared access tokens, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessTokens(pub(crate) BTreeMap<String, DeclaredToken>);
+
+/// A declared access token, and what came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct DeclaredToken {
+    pub(crate) access: AccessToken,
+    /// When this engine was given the token, milliseconds since 1970.
+    pub(crate) since_ms: i64,
+    /// When it was shown last, milliseconds since 1970; 0: not since this engine was given it.
+    used_ms: Arc<AtomicI64>,
+}
+
+impl DeclaredToken {
+    /// Notes that it was shown.
+    pub(crate) fn note_use(&self, now_ms: i64) {
+        self.used_ms.store(now_ms, Relaxed);
+    }
+
+    pub(crate) fn used_ms(&self) -> Option<i64> {
+        Some(self.used_ms.load(Relaxed)).filter(|used_ms| *used_ms != 0)
+    }
+}
+
+impl AccessTokens {
+    /// Whose token that is.
+    pub(crate) fn of(&self, token: &str) -> Option<(&str, &DeclaredToken)> {
+        let found = self.0.iter().find(|(_, held)| keys::recognise(&held.access.token, token.as_bytes()));
+        found.map(|(name, held)| (name.as_str(), held))
+    }
+
+    /// The declared name that is `name`, upper and lower case aside.
+    pub(crate) fn named(&self, name: &str) -> Option<&str> {
+        self.0.keys().map(String::as_str).find(|declared| declared.eq_ignore_ascii_case(name))
+    }
+
+    /// As the agent knows them.
+    pub(crate) fn observed(&self) -> BTreeMap<String, AccessToken> {
+        self.0.iter().map(|(name, held)| (name.clone(), held.access.clone())).collect()
+    }
+
+    /// Takes this one in. With other scopes, the same token is as old as before.
+    pub(crate) fn put(&mut self, name: String, access: AccessToken, now_ms: i64) {
+        match self.0.get_mut(&name) {
+            Some(held) if held.access.token == access.token => held.access = access,
+            _ => drop(self.0.insert(name, DeclaredToken { access, since_ms: now_ms, used_ms: Arc::default() })),
+        }
     }
 }
 
@@ -91,16 +145,49 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use nixcast_core::keys::{Salt, StreamKeySecret};
+    use nixcast_schema::Scope;
 
     use super::*;
 
+    fn grant(secret: &str, salt: u8) -> Fingerprint {
+        let salt = Salt::new([salt; 16]);
+        let hash = StreamKeySecret::from_file_content(secret.as_bytes()).unwrap().hash(&salt);
+        Fingerprint { salt: salt.to_hex(), hash }
+    }
+
+    #[test]
+    fn an_access_token_is_known_by_itself_until_it_is_another() {
+        let access = |secret: &str, scope| AccessToken { token: grant(secret, 1), scopes: vec![scope] };
+        let mut tokens = AccessTokens::default();
+        tokens.put("clock".to_owned(), access("correct-horse", Scope::CanSendMessages), 1000);
+        tokens.put("bell".to_owned(), access("battery-staple", Scope::HasAdminAccess), 1000);
+        let owner = |tokens: &AccessTokens, token: &str| tokens.of(token).map(|(name, _)| name.to_owned());
+        for (token, name) in [
+            ("correct-horse", Some("clock")),
+            ("battery-staple", Some("bell")),
+            ("correct-horse ", None),
+            ("clock", None),
+            ("", None),
+        ] {
+            assert_eq!(owner(&tokens, token).as_deref(), name, "{token}");
+        }
+        assert_eq!((tokens.named("CLOCK"), tokens.named("clocks")), (Some("clock"), None));
+
+        tokens.0["clock"].note_use(1500);
+        let in_use = tokens.clone();
+        tokens.put("clock".to_owned(), access("correct-horse", Scope::HasAdminAccess), 2000);
+        in_use.0["clock"].note_use(2500);
+        let clock = &tokens.0["clock"];
+        assert_eq!((clock.since_ms, clock.used_ms()), (1000, Some(2500)), "another scope is no other token");
+        assert_eq!(clock.access.scopes, [Scope::HasAdminAccess]);
+        tokens.put("clock".to_owned(), access("other-horse", Scope::HasAdminAccess), 3000);
+        let clock = &tokens.0["clock"];
+        assert_eq!((clock.since_ms, clock.used_ms()), (3000, None));
+        assert_eq!((owner(&tokens, "correct-horse"), owner(&tokens, "other-horse").as_deref()), (None, Some("clock")));
+    }
+
     #[test]
     fn only_name_and_secret_together_make_a_moderator() {
-        let grant = |secret: &str, salt: u8| {
-            let salt = Salt::new([salt; 16]);
-            let hash = StreamKeySecret::from_file_content(secret.as_bytes()).unwrap().hash(&salt);
-            Fingerprint { salt: salt.to_hex(), hash }
-        };
         let moderators = Moderators(BTreeMap::from([
             ("anna".to_owned(), grant("correct-horse", 1)),
             ("ben".to_owned(), grant("battery-staple", 2)),

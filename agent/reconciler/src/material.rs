@@ -1,5 +1,5 @@
-//! What lies behind the document's paths: stream keys, the admin password, secrets of moderators and webhooks, the
-//! certificate of publishers with TLS and the logo.
+//! What lies behind the document's paths: stream keys, the admin password, secrets of moderators and webhooks, access
+//! tokens, the certificate of publishers with TLS, the logo and the emoji.
 //!
 //! The only code of the whole program that reads a secret file. A file that cannot be used holds back its own object,
 //! with a reason that names the option and the path and never the content. Called by the loop before each comparison.
@@ -37,6 +37,7 @@ pub(crate) struct Reader {
     admin: BTreeMap<String, (AdminPassword, Salt)>,
     moderators: BTreeMap<String, (StreamKeySecret, Salt)>,
     webhooks: BTreeMap<String, (SigningSecret, Salt)>,
+    access_tokens: BTreeMap<String, (StreamKeySecret, Salt)>,
     private_key: BTreeMap<String, (PrivateKey, Salt)>,
     last_logo: Option<(PathBuf, Picture)>,
     reads: Reads,
@@ -52,6 +53,8 @@ struct Wanted {
     moderators: Vec<(String, PathBuf)>,
     /// Name and path of each webhook's secret.
     webhooks: Vec<(String, PathBuf)>,
+    /// Name and path of each access token.
+    access_tokens: Vec<(String, PathBuf)>,
     /// None while publishers may not connect with TLS, as is the next.
     certificate: Option<PathBuf>,
     /// At most one, by the fixed name [`ONLY`].
@@ -67,12 +70,14 @@ impl Wanted {
     fn of(settings: &Settings) -> Self {
         let entry = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
         let webhooks = settings.webhooks.iter();
+        let access_tokens = settings.integrations.access_tokens.iter();
         let rtmps = Some(&settings.rtmps).filter(|rtmps| rtmps.enable);
         Self {
             keys: settings.stream_keys.iter().map(|key| entry(&key.name, &key.key_file)).collect(),
             admin: settings.admin.password_file.iter().map(|path| entry(ONLY, path)).collect(),
             moderators: settings.chat.moderators.iter().map(|one| entry(&one.name, &one.secret_file)).collect(),
             webhooks: webhooks.filter_map(|hook| Some(entry(&hook.name, hook.secret_file.as_ref()?))).collect(),
+            access_tokens: access_tokens.map(|token| entry(&token.name, &token.token_file)).collect(),
             certificate: rtmps.and_then(|rtmps| rtmps.certificate_file.as_ref()).map(PathBuf::from),
             private_key: rtmps.iter().filter_map(|rtmps| Some(entry(ONLY, rtmps.key_file.as_ref()?))).collect(),
             logo: settings.instance.logo.as_ref().map(PathBuf::from),
@@ -83,8 +88,9 @@ impl Wanted {
 
 /// Every file that `settings` refers to, whether it exists or not.
 pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let Wanted { keys, admin, moderators, webhooks, certificate, private_key, logo, emoji } = Wanted::of(settings);
-    [keys, admin, moderators, webhooks, private_key]
+    let Wanted { keys, admin, moderators, webhooks, access_tokens, certificate, private_key, logo, emoji } =
+        Wanted::of(settings);
+    [keys, admin, moderators, webhooks, access_tokens, private_key]
         .into_iter()
         .flatten()
         .map(|(_, path)| path)
@@ -99,8 +105,9 @@ impl Reader {
         let wanted = Wanted::of(settings);
         let deadline = Instant::now() + READ_DEADLINE;
         // All are under way before the first is waited for.
-        let [keys, admin, moderators, webhooks] = [&wanted.keys, &wanted.admin, &wanted.moderators, &wanted.webhooks]
-            .map(|files| self.start(files, secret::read));
+        let [keys, admin, moderators, webhooks, access_tokens] =
+            [&wanted.keys, &wanted.admin, &wanted.moderators, &wanted.webhooks, &wanted.access_tokens]
+                .map(|files| self.start(files, secret::read));
         let private_key = self.start(&wanted.private_key, secret::read_private_key);
         let certificate = wanted.certificate.as_deref().map(|path| self.reads.start(path, secret::read_certificate));
         let logo = wanted.logo.as_deref().map(|path| self.reads.start(path, logo::read));
@@ -109,6 +116,7 @@ impl Reader {
         let admin = self.finish(admin, deadline, AdminPassword::from_file_content).await;
         let moderators = self.finish(moderators, deadline, StreamKeySecret::from_file_content).await;
         let webhooks = self.finish(webhooks, deadline, SigningSecret::from_file_content).await;
+        let access_tokens = self.finish(access_tokens, deadline, StreamKeySecret::from_file_content).await;
         let private_key = self.finish(private_key, deadline, PrivateKey::from_file_content).await;
         let certificate =
             self.finish(certificate.into_iter().collect(), deadline, CertificateChain::from_file_content).await;
@@ -123,6 +131,7 @@ impl Reader {
         let key_option = |name: &str| format!("{}.keyFile", ObjectId::StreamKey(name.to_owned()));
         let moderator_option = |name: &str| format!("{}.secretFile", ObjectId::Moderator(name.to_owned()));
         let hook_option = |name: &str| format!("{}.secretFile", ObjectId::Webhook(name.to_owned()));
+        let token_option = |name: &str| format!("{}.tokenFile", ObjectId::AccessToken(name.to_owned()));
         let password_option = |_: &str| format!("{}.passwordFile", ObjectId::Admin);
         let private_key_option = |_: &str| format!("{}.keyFile", ObjectId::Listener(Listener::Rtmps));
         let private_key =
@@ -133,6 +142,7 @@ impl Reader {
             admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(ONLY),
             moderators: salted(&mut self.moderators, &wanted.moderators, moderators, moderator_option),
             webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
+            access_tokens: salted(&mut self.access_tokens, &wanted.access_tokens, access_tokens, token_option),
             emoji: emoji_of(wanted.emoji.as_deref(), emoji),
             logo: self.logo(wanted.logo, logo),
         }

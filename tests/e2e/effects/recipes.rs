@@ -4,6 +4,7 @@ mod access;
 mod agent;
 mod broadcast;
 mod chat;
+mod integrations;
 mod ladder;
 mod listeners;
 mod page;
@@ -74,6 +75,7 @@ pub(super) fn all() -> Vec<Recipe> {
         .chain(access::recipes())
         .chain(chat::recipes())
         .chain(webhooks::recipes())
+        .chain(integrations::recipes())
         .chain(broadcast::recipes())
         .chain(video::recipes())
         .chain(ladder::recipes())

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use nixcast_core::control::Observed;
 use nixcast_schema::{
-    Effect, ExternalAction, Moderator, Network, Preset, Settings, SocialHandle, Variant, Webhook, WebhookEvent,
+    AccessToken, Effect, ExternalAction, Moderator, Network, Preset, Scope, Settings, SocialHandle, Variant, Webhook,
+    WebhookEvent,
 };
 use nixcast_tests::agent::Agent;
 use nixcast_tests::certificate::{Authority, KeyKind};
@@ -78,6 +79,8 @@ impl Stage {
         let (password, signing) = (secret("password"), secret("signing"));
         let moderator = secret("moderator");
         secret("moderator-rotated");
+        let token = secret("token");
+        secret("token-rotated");
         secret("guest-rotated");
         secret("password-rotated");
         secret("signing-rotated");
@@ -89,6 +92,11 @@ impl Stage {
         let emoji_folder = emoji_folder.to_str().unwrap().to_owned();
         declare(&mut scene.settings, &receivers[0], password, signing);
         scene.settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: moderator }];
+        scene.settings.integrations.access_tokens = vec![AccessToken {
+            name: "clock".to_owned(),
+            token_file: token,
+            scopes: vec![Scope::CanSendMessages, Scope::CanSendSystemMessages],
+        }];
         let authority = Authority::new();
         let pair = authority.issue(KeyKind::Pkcs8);
         let again = authority.issue_again();

@@ -10,7 +10,9 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nixcast_schema::{Encoder, Moderator, Network, Overload, Settings, Takeover, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{
+    AccessToken, Encoder, Moderator, Network, Overload, Scope, Settings, Takeover, Variant, Webhook, WebhookEvent,
+};
 use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::server::{Scene, binary, free_port};
 use nixcast_tests::wait;
@@ -64,6 +66,13 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     let emoji = folder.to_str().unwrap().to_owned();
     let old_moderators = vec![moderator("gone", "gone-mate"), moderator("kept", "mate")];
     let new_moderators = vec![moderator("kept", "other-mate"), moderator("new", "new-mate")];
+    let token = |name: &str, file: &str| AccessToken {
+        name: name.to_owned(),
+        token_file: secret(file).unwrap_or_default(),
+        scopes: Scope::ALL.to_vec(),
+    };
+    let old_tokens = vec![token("gone", "gone-token"), token("kept", "token")];
+    let new_tokens = vec![token("kept", "other-token"), token("new", "new-token")];
     let (admin, hook, other_hook) = (secret("admin"), secret("hook"), secret("other-hook"));
     let plain = scene.settings.rtmps.clone();
     scene.declare_rtmps(&Authority::new().issue(KeyKind::Pkcs8));
@@ -71,6 +80,7 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     let mut old = scene.settings.clone();
     old.stream_keys.retain(|key| key.name != "new");
     old.chat.moderators = old_moderators;
+    old.integrations.access_tokens = old_tokens;
     old.webhooks = vec![webhook("gone", None), webhook("kept", hook)];
 
     let mut new = scene.settings.clone();
@@ -89,6 +99,7 @@ fn documents(scene: &mut Scene) -> (Settings, Settings) {
     new.chat.slow_mode_seconds = 7;
     new.chat.emoji_folder = Some(emoji);
     new.chat.moderators = new_moderators;
+    new.integrations.access_tokens = new_tokens;
     new.broadcast.takeover = Takeover::Never;
     new.rtmps = rtmps;
     new.video.variants[0].order = 900;

@@ -60,13 +60,22 @@ impl Heard {
 
     /// What the engine says to whoever logs in, the log it keeps in memory among it.
     fn operators_page(&mut self, port: u16, password: &str) {
-        let login = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("admin:{password}")));
-        for path in ["view", "settings", "logs", "logs/warnings", "serverconfig", "status"] {
+        let login = basic(password);
+        for path in ["view", "settings", "logs", "logs/warnings", "serverconfig", "status", "accesstokens"] {
             let path = format!("/api/admin/{path}");
             let reply = http::get_with(port, &path, &[("authorization", &login)]).unwrap();
             assert_eq!(reply.status, 200, "{path}: {}", reply.text());
             self.add(path, reply.body);
         }
+    }
+
+    /// What an operator is told who deletes a token by what it is.
+    fn delete_token(&mut self, port: u16, password: &str, token: &str) {
+        let login = basic(password);
+        let wish = json!({ "token": token }).to_string();
+        let reply = http::post(port, "/api/admin/accesstokens/delete", &[("authorization", &login)], &wish).unwrap();
+        assert!([404, 409].contains(&reply.status), "{}", reply.text());
+        self.add("the answer to a token's deletion", reply.body);
     }
 
     /// Every command there is that speaks of settings, for people and for programs.
@@ -118,6 +127,10 @@ fn forms(secret: &[u8]) -> Vec<String> {
     vec![plain, in_address, hex, list.trim_matches(['[', ']']).to_owned()]
 }
 
+fn basic(password: &str) -> String {
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("admin:{password}")))
+}
+
 fn start(name: &str) -> Scene {
     let mut settings = settings(name, NEVER_BY_ITSELF);
     // A rung that has to be encoded, so that there will be a worker.
@@ -130,20 +143,20 @@ fn the_engine_is_given_neither_key_nor_password_nor_path() {
     // Stands in the engine's memory for sure, or looking through it proves nothing.
     let marker = format!("marker-{}", random());
     let scene = start(&marker);
-    let Secrets { key, password, hook, moderator, tls, authority: _ } = &scene.secrets;
+    let Secrets { key, password, hook, moderator, token, tls, authority: _ } = &scene.secrets;
     let line = tls.key.lines().nth(1).expect("a key has more than its first line").to_owned();
     let hash = scene.pair.observe().stream_keys["main"].hash.clone();
     let folder = scene.vault.root().to_str().unwrap().to_owned();
     let needles: Vec<&[u8]> =
-        [&marker, &hash, key, password, hook, moderator, &line, &folder].map(String::as_bytes).to_vec();
+        [&marker, &hash, key, password, hook, moderator, token, &line, &folder].map(String::as_bytes).to_vec();
 
     let engine = scene.pair.engine.id();
-    let [has_marker, has_hash, has_key, has_password, has_hook, has_moderator, has_line, has_folder] =
+    let [has_marker, has_hash, has_key, has_password, has_hook, has_moderator, has_token, has_line, has_folder] =
         memory::count(engine, &needles).try_into().expect("one count for each needle");
     assert!(has_marker > 0 && has_hash > 0, "what the engine does hold is not found: {has_marker}, {has_hash}");
     assert_eq!(
-        (has_key, has_password, has_moderator, has_folder),
-        (0, 0, 0, 0),
+        (has_key, has_password, has_moderator, has_token, has_folder),
+        (0, 0, 0, 0, 0),
         "secrets and path in the engine's memory"
     );
     // It has to sign with this one, and to speak TLS with that.
@@ -152,9 +165,9 @@ fn the_engine_is_given_neither_key_nor_password_nor_path() {
     );
 
     // The same search finds each of them where it belongs.
-    let [_, _, has_key, has_password, has_hook, has_moderator, has_line, has_folder] =
+    let [_, _, has_key, has_password, has_hook, has_moderator, has_token, has_line, has_folder] =
         memory::count(scene.pair.agent().id(), &needles).try_into().expect("one count for each needle");
-    let in_agent = [has_key, has_password, has_hook, has_moderator, has_line, has_folder];
+    let in_agent = [has_key, has_password, has_hook, has_moderator, has_token, has_line, has_folder];
     assert!(in_agent.iter().all(|count| *count > 0), "the agent's memory holds them {in_agent:?} times");
 
     for entry in fs::read_dir(format!("/proc/{engine}/fd")).unwrap().flatten() {
@@ -185,6 +198,16 @@ fn no_secret_is_said_or_written_anywhere() {
     }
     for authorization in [&old.password, &scene.secrets.password] {
         let _status = log_in(scene.settings.http.port, authorization);
+    }
+
+    // A program, with the token that was and with the one that is; and an operator who deletes it by what it is.
+    for (token, status) in [(&old.token, 401), (&scene.secrets.token, 200)] {
+        let bearer = format!("Bearer {token}");
+        let reply = http::get_with(scene.settings.http.port, "/api/integrations/status", &[("authorization", &bearer)]);
+        let reply = reply.unwrap();
+        assert_eq!(reply.status, status, "{}", reply.text());
+        heard.add("what a program is told", reply.body);
+        heard.delete_token(scene.settings.http.port, &scene.secrets.password, token);
     }
 
     let secured = scene.settings.rtmps.port;
@@ -297,6 +320,8 @@ fn refused_documents(scene: &Scene, heard: &mut Heard) -> String {
         with("/rtmps/keyFile", json!(pasted)),
         with("/rtmps/key", json!(pasted)),
         with("/webhooks/0/secretFile", json!([pasted])),
+        with("/integrations/accessTokens/0/tokenFile", json!(pasted)),
+        with("/integrations/accessTokens/0/token", json!(pasted)),
         with("/webhooks/0/secret", json!({ "value": pasted })),
         with("/streamKeys", json!({ "main": pasted })),
         format!("{cut}\n"),

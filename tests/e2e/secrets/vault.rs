@@ -14,7 +14,7 @@ use nixcast_core::control::Observed;
 use nixcast_core::keys::Salt;
 use nixcast_core::webhooks::SigningSecret;
 use nixcast_core::{keys, passwords};
-use nixcast_schema::{Moderator, Rtmps, Settings, StreamKey, Webhook, WebhookEvent};
+use nixcast_schema::{AccessToken, Moderator, Rtmps, Scope, Settings, StreamKey, Webhook, WebhookEvent};
 use nixcast_tests::certificate::{Authority, KeyKind, Pair};
 use nixcast_tests::server::free_port;
 use tempfile::TempDir;
@@ -24,6 +24,7 @@ pub(super) const KEY: &str = "live/main";
 pub(super) const PASSWORD: &str = "live/admin";
 pub(super) const HOOK: &str = "hook";
 pub(super) const MODERATOR: &str = "live/mate";
+pub(super) const TOKEN: &str = "token";
 pub(super) const TLS: &str = "live/tls-key";
 
 /// One secret of every kind.
@@ -33,6 +34,7 @@ pub(super) struct Secrets {
     pub(super) password: String,
     pub(super) hook: String,
     pub(super) moderator: String,
+    pub(super) token: String,
     /// Its certificate is no secret, and comes and goes with it.
     pub(super) tls: Pair,
     /// What publishers have to trust.
@@ -49,18 +51,20 @@ impl Secrets {
             password: format!("pass word {}", random()),
             hook: random(),
             moderator: random(),
+            token: random(),
             tls,
             authority,
         }
     }
 
     /// Contents of the files.
-    pub(super) fn each(&self) -> [(&'static str, &str); 5] {
+    pub(super) fn each(&self) -> [(&'static str, &str); 6] {
         [
             (KEY, &self.key),
             (PASSWORD, &self.password),
             (HOOK, &self.hook),
             (MODERATOR, &self.moderator),
+            (TOKEN, &self.token),
             (TLS, &self.tls.key),
         ]
     }
@@ -75,7 +79,7 @@ impl Secrets {
         let at = der.windows(head.len()).position(|bytes| bytes == head).expect("a key of P-256") + head.len();
         // 64 letters a line are 48 bytes.
         let lines = &base64[..=(at + 31) / 48];
-        let words = [&self.key, &self.password, &self.hook, &self.moderator].map(String::as_str);
+        let words = [&self.key, &self.password, &self.hook, &self.moderator, &self.token].map(String::as_str);
         let texts = words.into_iter().chain(lines.iter().copied()).map(|text| text.as_bytes().to_vec());
         texts.chain([der[at..at + 32].to_vec()]).collect()
     }
@@ -93,9 +97,12 @@ impl Secrets {
         let is_shown = observed.certificate.as_ref().is_some_and(|shown| shown.is_of(&chain, &private_key));
         let moderator = observed.moderators.get("mate");
         let is_moderator = moderator.is_some_and(|held| keys::recognise(held, self.moderator.as_bytes()));
+        let token = observed.access_tokens.get("clock");
+        let is_token = token.is_some_and(|held| keys::recognise(&held.token, self.token.as_bytes()));
         // The slow one last, and only when it counts.
         key && is_hook
             && is_moderator
+            && is_token
             && is_shown
             && (observed.admin.as_ref())
                 .is_some_and(|admin| passwords::verify(&admin.password_hash, self.password.as_bytes()))
@@ -288,6 +295,8 @@ impl Vault {
             secret_file: Some(text(HOOK)),
         });
         settings.chat.moderators = vec![Moderator { name: "mate".to_owned(), secret_file: text(MODERATOR) }];
+        settings.integrations.access_tokens =
+            vec![AccessToken { name: "clock".to_owned(), token_file: text(TOKEN), scopes: Scope::ALL.to_vec() }];
         settings.rtmps = Rtmps {
             enable: true,
             address: "127.0.0.1".to_owned(),

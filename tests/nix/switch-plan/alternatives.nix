@@ -37,6 +37,8 @@
       then [true false]
       else if facts.type == "integer"
       then [facts.minimum (facts.minimum + (facts.multipleOf or 1))]
+      else if facts.type == "array" && facts ? items
+      then [[(otherThan where null facts.items)]]
       else if facts.type != "string"
       then throw "${where}: no other value for the type \"${facts.type}\"; add one to ${toString ./alternatives.nix}"
       else if facts ? format

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use nixcast_schema::{
-    Admin, Chat, Encoder, Instance, Moderator, Network, Overload, Rtmps, Settings, StreamKey, Variant, Video,
-    WebhookEvent,
+    AccessToken, Admin, Chat, Encoder, Instance, Integrations, Moderator, Network, Overload, Rtmps, Scope, Settings,
+    StreamKey, Variant, Video, WebhookEvent,
 };
 
 use super::Held;
@@ -44,6 +44,7 @@ pub struct Desired {
     /// Enabled rungs by name; their positions count from 0 without gaps.
     pub ladder: BTreeMap<String, Rung>,
     pub webhooks: BTreeMap<String, DesiredWebhook>,
+    pub access_tokens: BTreeMap<String, DesiredAccessToken>,
     pub metrics: Metrics,
     /// Objects that could not even be resolved.
     pub held: Vec<Held>,
@@ -100,6 +101,16 @@ pub(crate) type DesiredSecret = (Result<SigningSecret, String>, Salt);
 /// a new fingerprint.
 pub type DesiredModerator = (Result<StreamKeySecret, String>, Salt);
 
+/// A declared access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredAccessToken {
+    /// The token itself, under the rules of a stream key, or why there is none right now.
+    pub token: Result<StreamKeySecret, String>,
+    pub scopes: Vec<Scope>,
+    /// Salt for a new fingerprint, should one be needed.
+    pub fresh_salt: Salt,
+}
+
 /// The page's picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DesiredLogo {
@@ -147,6 +158,8 @@ pub struct Material {
     pub moderators: BTreeMap<String, DesiredModerator>,
     /// By name of the webhook, where a secret is declared.
     pub webhooks: BTreeMap<String, DesiredSecret>,
+    /// By name: the access token or why it cannot be had, and a fresh salt.
+    pub access_tokens: BTreeMap<String, (Result<StreamKeySecret, String>, Salt)>,
     /// Present if publishers may connect with TLS.
     pub certificate: Option<DesiredCertificate>,
     pub logo: DesiredLogo,
@@ -170,6 +183,7 @@ impl Desired {
             broadcast,
             chat,
             webhooks,
+            integrations,
             metrics,
             reconcile: _,
         } = settings;
@@ -210,6 +224,7 @@ impl Desired {
                 .iter()
                 .map(|webhook| (webhook.name.clone(), desired_webhook(webhook, material)))
                 .collect(),
+            access_tokens: access_tokens(integrations, material),
             metrics: Metrics { enabled: metrics.enable, allow_from: metrics.allow_from.clone() },
             held,
         }
@@ -222,6 +237,7 @@ impl Desired {
         let rungs = self.ladder.keys().cloned().map(ObjectId::Rung);
         let moderators = self.moderators.keys().cloned().map(ObjectId::Moderator);
         let webhooks = self.webhooks.keys().cloned().map(ObjectId::Webhook);
+        let access_tokens = self.access_tokens.keys().cloned().map(ObjectId::AccessToken);
         listeners
             .into_iter()
             .chain(self.certificate.iter().flat_map(|_| [ObjectId::Listener(Listener::Rtmps), ObjectId::Certificate]))
@@ -241,6 +257,7 @@ impl Desired {
             .chain(moderators)
             .chain(rungs)
             .chain(webhooks)
+            .chain(access_tokens)
             .chain([ObjectId::Metrics])
     }
 }
@@ -298,6 +315,18 @@ fn desired_webhook(webhook: &nixcast_schema::Webhook, material: &Material) -> De
         material.webhooks.get(name).cloned().unwrap_or_else(unread)
     });
     DesiredWebhook { enabled: *enable, url: url.clone(), events: events.clone(), secret }
+}
+
+fn access_tokens(integrations: &Integrations, material: &Material) -> BTreeMap<String, DesiredAccessToken> {
+    let Integrations { access_tokens } = integrations;
+    let desired = |declared: &AccessToken| {
+        let AccessToken { name, token_file, scopes } = declared;
+        let option = ObjectId::AccessToken(name.clone());
+        let unread = || (Err(format!("{option}.tokenFile: {token_file} was not read")), Salt::new([0; 16]));
+        let (token, fresh_salt) = material.access_tokens.get(name).cloned().unwrap_or_else(unread);
+        (name.clone(), DesiredAccessToken { token, scopes: scopes.clone(), fresh_salt })
+    };
+    access_tokens.iter().map(desired).collect()
 }
 
 fn desired_moderator(moderator: &Moderator, material: &Material) -> (String, DesiredModerator) {

@@ -16,6 +16,7 @@ impl fmt::Display for ObjectId {
             Self::TrustedProxies => option_path(&["http", "trustedProxies"]),
             Self::Admin => option_path(&["admin"]),
             Self::Webhook(name) => option_path(&["webhooks", name]),
+            Self::AccessToken(name) => option_path(&["integrations", "accessTokens", name]),
             Self::Metrics => option_path(&["metrics"]),
             Self::StreamKey(name) => option_path(&["streamKeys", name]),
             Self::Page => option_path(&["instance"]),

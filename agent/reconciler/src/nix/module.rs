@@ -5,7 +5,7 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 /// Every file that `module/eval.nix` reads, by its path below `module/`. A test holds the list against the folder.
-const FILES: [(&str, &str); 19] = [
+const FILES: [(&str, &str); 20] = [
     ("eval.nix", include_str!("../../../../module/eval.nix")),
     ("addresses.nix", include_str!("../../../../module/addresses.nix")),
     ("document.nix", include_str!("../../../../module/document.nix")),
@@ -16,6 +16,7 @@ const FILES: [(&str, &str); 19] = [
     ("options/chat.nix", include_str!("../../../../module/options/chat.nix")),
     ("options/http.nix", include_str!("../../../../module/options/http.nix")),
     ("options/instance.nix", include_str!("../../../../module/options/instance.nix")),
+    ("options/integrations.nix", include_str!("../../../../module/options/integrations.nix")),
     ("options/metrics.nix", include_str!("../../../../module/options/metrics.nix")),
     ("options/public-url.nix", include_str!("../../../../module/options/public-url.nix")),
     ("options/reconcile.nix", include_str!("../../../../module/options/reconcile.nix")),

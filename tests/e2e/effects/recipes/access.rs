@@ -144,11 +144,16 @@ fn password(stage: &Stage, value: &Value) -> Result<(), String> {
 
 /// The admin's status, for whoever logs in with what is declared.
 pub(super) fn admin_status(stage: &Stage) -> Result<Value, String> {
+    admin_get(stage, "status")
+}
+
+/// What the operator is told at this address below `/api/admin/`.
+pub(super) fn admin_get(stage: &Stage, path: &str) -> Result<Value, String> {
     let (_, password) = stage.secret("password");
     let credential = format!("Basic {}", BASE64.encode(format!("admin:{password}")));
     let reply =
-        http::get_with(stage.server.http_port(), "/api/admin/status", &[("authorization", credential.as_str())])
+        http::get_with(stage.server.http_port(), &format!("/api/admin/{path}"), &[("authorization", &credential)])
             .map_err(|error| error.to_string())?;
-    require(reply.status == 200, || format!("/api/admin/status: status {}", reply.status))?;
+    require(reply.status == 200, || format!("/api/admin/{path}: status {}", reply.status))?;
     serde_json::from_slice(&reply.body).map_err(|error| error.to_string())
 }

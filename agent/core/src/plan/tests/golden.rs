@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use nixcast_schema::{
-    Autoplay, ExternalAction, Moderator, Network, Settings, SocialHandle, StreamKey, Variant, Webhook, WebhookEvent,
+    AccessToken, Autoplay, ExternalAction, Moderator, Network, Scope, Settings, SocialHandle, StreamKey, Variant,
+    Webhook, WebhookEvent,
 };
 
 use super::model;
@@ -57,6 +58,18 @@ impl World {
             .map_err(|reason| format!("{object}.secretFile: {secret_file} {reason}"));
         self.settings.chat.moderators.push(Moderator { name: name.to_owned(), secret_file });
         self.material.moderators.insert(name.to_owned(), (secret, Salt::new([1; 16])));
+    }
+
+    fn access_token(&mut self, name: &str, token: Result<&str, &str>, scopes: &[Scope]) {
+        let token_file = format!("/run/secrets/{name}");
+        let tokens = &mut self.settings.integrations.access_tokens;
+        tokens.retain(|token| token.name != name);
+        tokens.push(AccessToken { name: name.to_owned(), token_file: token_file.clone(), scopes: scopes.into() });
+        let object = ObjectId::AccessToken(name.to_owned());
+        let token = token
+            .map(|token| StreamKeySecret::from_file_content(token.as_bytes()).unwrap())
+            .map_err(|reason| format!("{object}.tokenFile: {token_file} {reason}"));
+        self.material.access_tokens.insert(name.to_owned(), (token, Salt::new([1; 16])));
     }
 
     fn emoji(&mut self, emoji: &[(&str, &str)]) {
@@ -244,6 +257,26 @@ fn plans_read_as_they_always_did() {
                     world.moderator("cleo", Err("does not exist"));
                     world.moderator("dora", Ok("battery-mule"));
                     world.moderator("eve.e", Err("is empty"));
+                },
+            ),
+        ),
+        (
+            "access-tokens",
+            text_from(
+                |world| {
+                    world.access_token("bell", Ok("correct-horse"), &[Scope::CanSendMessages]);
+                    world.access_token("clock", Ok("correct-mule"), &[Scope::CanSendMessages]);
+                    world.access_token("desk", Ok("correct-zebra"), &[Scope::HasAdminAccess]);
+                    world.access_token("gone", Ok("correct-sheep"), &Scope::ALL);
+                },
+                |world| {
+                    world.settings.integrations.access_tokens.retain(|token| token.name != "gone");
+                    world.access_token("bell", Ok("battery-horse"), &[Scope::CanSendMessages]);
+                    world.access_token("clock", Ok("correct-mule"), &Scope::ALL);
+                    // What it may do is taken from it, although its file is away.
+                    world.access_token("desk", Err("does not exist"), &[Scope::CanSendSystemMessages]);
+                    world.access_token("new", Ok("battery-mule"), &[Scope::CanSendSystemMessages]);
+                    world.access_token("never.had", Err("is empty"), &Scope::ALL);
                 },
             ),
         ),

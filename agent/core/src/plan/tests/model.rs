@@ -37,6 +37,8 @@ pub(super) fn apply(observed: &mut Observed, steps: &[Step]) {
                 drop(observed.webhooks.insert(name, webhook));
             }
             Action::RemoveWebhook { name } => drop(observed.webhooks.remove(&name)),
+            Action::PutAccessToken { name, access } => drop(observed.access_tokens.insert(name, access)),
+            Action::RemoveAccessToken { name } => drop(observed.access_tokens.remove(&name)),
             Action::SetMetrics { metrics } => observed.metrics = Some(metrics),
             Action::RemoveRung { name } => drop(observed.ladder.remove(&name)),
         }

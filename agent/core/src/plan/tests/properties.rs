@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use nixcast_schema::{Moderator, Preset, Settings, StreamKey, Variant, Webhook, WebhookEvent};
+use nixcast_schema::{AccessToken, Moderator, Preset, Scope, Settings, StreamKey, Variant, Webhook, WebhookEvent};
 use proptest::prelude::*;
 
 use super::model;
@@ -155,9 +155,19 @@ fn desired() -> impl Strategy<Value = Desired> {
             let moderators = if port == 1 { BTreeMap::new() } else { keys.clone() };
             let moderator = |name: &String| Moderator { name: name.clone(), secret_file: "/run/moderator".to_owned() };
             settings.chat.moderators = moderators.keys().map(moderator).collect();
+            // And whoever does so shows an access token, with more or fewer scopes.
+            let access_tokens = moderators.clone();
+            let scopes = Scope::ALL[..usize::from(latency_level % 3) + 1].to_vec();
+            let access_token = |name: &String| AccessToken {
+                name: name.clone(),
+                token_file: "/run/token".to_owned(),
+                scopes: scopes.clone(),
+            };
+            settings.integrations.access_tokens = access_tokens.keys().map(access_token).collect();
             Desired::resolve(
                 &settings,
                 &Material {
+                    access_tokens,
                     emoji: DesiredEmoji::default(),
                     keys,
                     moderators,
@@ -272,6 +282,21 @@ proptest! {
                 (Ok(_), None) => panic!("the moderator {name} is missing"),
             }
         }
+        for (name, want) in &desired.access_tokens {
+            let held = with_held.access_tokens.get(name);
+            prop_assert!(held.is_none_or(|held| held.scopes == want.scopes), "scopes apply in any case");
+            match (&want.token, held) {
+                (Ok(token), Some(held)) => {
+                    prop_assert_eq!(token.hash(&Salt::from_hex(&held.token.salt).unwrap()), held.token.hash.clone());
+                }
+                (Err(_), held) => {
+                    let had = observed.access_tokens.get(name).map(|had| &had.token);
+                    prop_assert_eq!(held.map(|held| &held.token), had);
+                }
+                (Ok(_), None) => panic!("the access token {name} is missing"),
+            }
+        }
+        prop_assert!(with_held.access_tokens.keys().all(|name| desired.access_tokens.contains_key(name)));
         for (name, webhook) in &desired.webhooks {
             let held = with_held.webhooks.get(name);
             match &webhook.secret {

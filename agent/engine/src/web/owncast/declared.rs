@@ -89,13 +89,18 @@ pub(super) async fn refuse_webhook(_operator: Operator) -> Response {
 }
 
 fn conflict(instead: Result<&str, &str>) -> Response {
-    let refused = match instead {
-        Ok(option) => {
-            let option = format!("services.nixcast.{option}");
-            let message = format!("this is declared: edit {option} and switch");
-            Refused { success: false, message, error: "declared", option: Some(option) }
+    match instead {
+        Ok(option) => declared_by(format!("services.nixcast.{option}")),
+        Err(reason) => {
+            let refused = Refused { success: false, message: reason.to_owned(), error: "notHere", option: None };
+            unkept((StatusCode::CONFLICT, Json(refused)))
         }
-        Err(reason) => Refused { success: false, message: reason.to_owned(), error: "notHere", option: None },
-    };
+    }
+}
+
+/// Says that something can be changed by this option alone.
+pub(super) fn declared_by(option: String) -> Response {
+    let message = format!("this is declared: edit {option} and switch");
+    let refused = Refused { success: false, message, error: "declared", option: Some(option) };
     unkept((StatusCode::CONFLICT, Json(refused)))
 }

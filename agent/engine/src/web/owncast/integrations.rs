@@ -15,12 +15,12 @@ use nixcast_core::chat::audit::By;
 use nixcast_core::chat::command::{Command, Post};
 use nixcast_core::chat::ids::{ConnectionId, MessageId, UserId};
 use nixcast_core::chat::refusal::Refusal;
+use nixcast_schema::Scope;
 use serde::Deserialize;
 
 use super::super::{Site, admin};
 use super::{simple, title};
-use crate::chat::store::AccessToken;
-use crate::chat::tokens::Scope;
+use crate::chat::tokens::Program;
 use crate::chat::{ChatError, preflight};
 
 /// Longest request: the longest message in JSON's longest spelling.
@@ -85,12 +85,13 @@ impl IntoResponse for Refused {
 type Answer = Result<Response, Refused>;
 
 /// Whose request it is, if its token may do that.
-async fn admit(site: &Site, headers: &HeaderMap, scope: Scope) -> Result<AccessToken, Refused> {
+async fn admit(site: &Site, headers: &HeaderMap, scope: Scope) -> Result<Program, Refused> {
     let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     let token = token.filter(|token| !token.is_empty()).ok_or(Refused::Unauthorised)?;
-    let access = site.chat().program(token).await?.filter(|access| access.may(scope));
-    access.ok_or(Refused::Unauthorised)
+    let declared = site.declared();
+    let program = site.chat().program(token, &declared.access_tokens).await?.filter(|program| program.may(scope));
+    program.ok_or(Refused::Unauthorised)
 }
 
 #[derive(Deserialize)]
@@ -110,13 +111,13 @@ fn sent() -> Response {
 
 /// `POST /api/integrations/chat/system`: in the stream's name, to everybody.
 async fn system(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
-    admit(&site, &headers, Scope::SendSystemMessages).await?;
+    admit(&site, &headers, Scope::CanSendSystemMessages).await?;
     say_as_system(&site, &body, None).await
 }
 
 /// `POST /api/integrations/chat/system/client/{id}`: to one connection.
 async fn system_to(State(site): State<Site>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
-    admit(&site, &headers, Scope::SendSystemMessages).await?;
+    admit(&site, &headers, Scope::CanSendSystemMessages).await?;
     let id = id.parse().map_err(|_error| Refused::Unreadable("A client's id is a number."))?;
     say_as_system(&site, &body, Some(ConnectionId(id))).await
 }
@@ -130,7 +131,7 @@ async fn say_as_system(site: &Site, body: &[u8], to: Option<ConnectionId>) -> An
 
 /// `POST /api/integrations/chat/action`: something that happened.
 async fn action(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
-    admit(&site, &headers, Scope::SendSystemMessages).await?;
+    admit(&site, &headers, Scope::CanSendSystemMessages).await?;
     let body = site.chat().render(&spoken(&site, &body)?);
     site.chat().apply(Command::Action { body }).await?;
     Ok(sent())
@@ -138,9 +139,9 @@ async fn action(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> An
 
 /// `POST /api/integrations/chat/send`: as the program's own user.
 async fn send(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
-    let access = admit(&site, &headers, Scope::SendMessages).await?;
+    let program = admit(&site, &headers, Scope::CanSendMessages).await?;
     let raw = spoken(&site, &body)?;
-    let user = site.chat().bot(&access).await?.id;
+    let user = site.chat().bot(&program).await?.id;
     let body = site.chat().render(&raw);
     site.chat().apply(Command::SayAs { user, post: Post { raw, body, ..Post::default() } }).await?;
     Ok(sent())
@@ -159,31 +160,31 @@ fn spoken(site: &Site, body: &[u8]) -> Result<String, Refused> {
 
 /// `POST /api/integrations/chat/user`: Owncast took it away.
 async fn user_message(State(site): State<Site>, headers: HeaderMap) -> Answer {
-    admit(&site, &headers, Scope::SendMessages).await?;
+    admit(&site, &headers, Scope::CanSendMessages).await?;
     Err(Refused::Unreadable("Nobody speaks in another's name any more: use /api/integrations/chat/send."))
 }
 
 /// `GET /api/integrations/chat`: what a newcomer is shown.
 async fn history(State(site): State<Site>, headers: HeaderMap) -> Answer {
-    admit(&site, &headers, Scope::Admin).await?;
+    admit(&site, &headers, Scope::HasAdminAccess).await?;
     Ok(([(CONTENT_TYPE, "application/json")], site.chat().history().await?).into_response())
 }
 
 /// `GET /api/integrations/clients`.
 async fn clients(State(site): State<Site>, headers: HeaderMap) -> Answer {
-    admit(&site, &headers, Scope::Admin).await?;
+    admit(&site, &headers, Scope::HasAdminAccess).await?;
     Ok(Json(site.chat().clients().await?).into_response())
 }
 
 /// `GET /api/integrations/moderation/chat/user/{id}`.
 async fn user(State(site): State<Site>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
-    admit(&site, &headers, Scope::Admin).await?;
+    admit(&site, &headers, Scope::HasAdminAccess).await?;
     Ok(Json(site.chat().details(UserId(id), MOST_MESSAGES).await?).into_response())
 }
 
 /// `GET /api/integrations/status`: what the operator is told.
 async fn status(State(site): State<Site>, headers: HeaderMap) -> Answer {
-    admit(&site, &headers, Scope::Admin).await?;
+    admit(&site, &headers, Scope::HasAdminAccess).await?;
     Ok(Json(admin::status_of(&site)).into_response())
 }
 
@@ -196,16 +197,16 @@ struct Visibility {
 
 /// `POST /api/integrations/chat/messagevisibility`.
 async fn visibility(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
-    let access = admit(&site, &headers, Scope::Admin).await?;
+    let program = admit(&site, &headers, Scope::HasAdminAccess).await?;
     let Ok(Visibility { id_array: ids, visible }) = serde_json::from_slice(&body) else {
         return Err(Refused::Unreadable("Messages are named as {\"idArray\": [...], \"visible\": true}."));
     };
-    site.chat().apply(Command::SetVisibility { by: By::Token(access.name), ids, visible }).await?;
+    site.chat().apply(Command::SetVisibility { by: By::Token(program.name), ids, visible }).await?;
     Ok(simple(StatusCode::OK, "changed"))
 }
 
 /// `POST /api/integrations/streamtitle`.
 async fn stream_title(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
-    admit(&site, &headers, Scope::Admin).await?;
+    admit(&site, &headers, Scope::HasAdminAccess).await?;
     Ok(title::change(&site, &body).await)
 }

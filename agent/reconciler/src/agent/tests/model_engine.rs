@@ -108,6 +108,8 @@ fn perform(state: &mut State, step: Step) -> Outcome {
         Action::SetAdmin { grant } => observed.admin = grant,
         Action::PutWebhook { name, webhook, .. } => drop(observed.webhooks.insert(name, webhook)),
         Action::RemoveWebhook { name } => drop(observed.webhooks.remove(&name)),
+        Action::PutAccessToken { name, access } => drop(observed.access_tokens.insert(name, access)),
+        Action::RemoveAccessToken { name } => drop(observed.access_tokens.remove(&name)),
         Action::SetMetrics { metrics } => observed.metrics = Some(metrics),
         Action::RemoveRung { name } => drop(observed.ladder.remove(&name)),
     }
