@@ -2,7 +2,7 @@
 // and no element of it reaches the page. A page that shows the same text carelessly is caught, so the watch is awake.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -187,6 +187,38 @@ describe('hostile text', { timeout: 300_000 }, () => {
     await viewer.reload();
     await viewer.locator('.line-body', { hasText: 'so far' }).last().waitFor({ timeout: SHOWN_WITHIN });
     await assertHarmless(viewer);
+  });
+
+  it('is harmless as the name of a file among the emoji, in their pictures, and in what the operator is told', async () => {
+    const emojiFolder = join(server.folder, 'emoji');
+    await mkdir(emojiFolder);
+    const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="alert(1)"><script>alert(2)</script></svg>`;
+    // Every name that a file may have; none of them is one that an emoji may have.
+    const names = payloads.filter((name) => !/[/\0]/.test(name) && name.isWellFormed() && Buffer.byteLength(name) <= 250);
+    assert.ok(names.length > 200, `${names.length} names`);
+    for (const name of ['wave', ...names]) await writeFile(join(emojiFolder, `${name}.svg`), picture);
+    await server.declareAdmin('of the tides');
+    // What cannot be offered is held for as long as it is there, so nobody waits for that.
+    await server.write(({ chat }) => (chat.emojiFolder = emojiFolder));
+    await until('what is offered', SHOWN_WITHIN, async () => JSON.stringify(await (await fetch(`${server.page}api/emoji`)).json()).includes('wave'));
+    assert.deepEqual(await (await fetch(`${server.page}api/emoji`)).json(), [{ name: 'wave', url: '/img/emoji/wave.svg' }]);
+    const viewer = await open();
+    await viewer.locator('.chat-room[data-state="open"]').waitFor();
+    await viewer.getByRole('button', { name: 'Emoji', exact: true }).click();
+    await viewer.getByRole('dialog', { name: 'Emoji' }).getByRole('button', { name: 'wave', exact: true }).click();
+    await viewer.getByRole('textbox', { name: /^Your message/ }).press('Enter');
+    await viewer.getByRole('log').locator('img.emoji').waitFor();
+    await Promise.all(names.slice(0, AT_ONCE).map((name, index) => visit(`:${name}:`, 6000 + index)));
+    await visit('after them', 6999);
+    await viewer.locator('.line-body', { hasText: 'after them' }).waitFor({ timeout: SHOWN_WITHIN });
+    await assertHarmless(viewer);
+    const admin = await open('admin');
+    await admin.getByLabel('Name').fill('admin');
+    await admin.getByLabel('Password').fill('of the tides');
+    await admin.getByLabel('Password').press('Enter');
+    await admin.getByText(/holds what cannot be offered: /).first().waitFor({ timeout: SHOWN_WITHIN });
+    await assertHarmless(admin);
+    await server.change(({ chat }) => (chat.emojiFolder = null));
   });
 
   it('is harmless as the name of an emoji', async () => {
