@@ -236,6 +236,12 @@ describe('moderation', { timeout: 300_000 }, () => {
     await anna.page.getByRole('link', { name: 'Moderation' }).waitFor();
     await person.getByRole('button', { name: 'No moderator' }).click();
     await anna.page.getByRole('link', { name: 'Moderation' }).waitFor({ state: 'detached' });
+    await writeFile(secretFile, 'of-the-sky-and-the-winds\n', { mode: 0o600 });
+    await viewer.page.getByText('Your login has ended').waitFor();
+    assert.equal(await viewer.page.evaluate(() => localStorage.getItem('nixcast-chat')), 'null', 'nobody took her place');
+    await viewer.page.getByLabel('Name').fill('mara');
+    await viewer.page.getByLabel('Secret').fill('of-the-sky-and-the-winds');
+    await viewer.page.keyboard.press('Enter');
     await viewer.page.getByRole('button', { name: 'Sign out' }).click();
     await viewer.page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await viewer.page.reload();

@@ -380,3 +380,56 @@ fn a_declared_moderator_logs_in_and_a_guesser_waits() {
     assert_eq!(marie.get("/api/chat/bans").status, 403, "whoever is declared no longer is a guest");
     server.assert_not_kept("the secret of a moderator", "rather-secret-words");
 }
+
+#[test]
+fn another_secret_ends_the_logins_made_with_the_one_before() {
+    let mut scene = behind_proxy();
+    let file = scene.folder().join("marie.secret");
+    server::replace(&file, "rather-secret-words\n", 0o600);
+    let secret_file = file.to_str().unwrap().to_owned();
+    scene.settings.chat.moderators = vec![Moderator { name: "Marie".to_owned(), secret_file }];
+    let server = scene.start();
+    let log_in = |server: &Nixcast, secret: &str| {
+        let body = json!({ "name": "Marie", "secret": secret }).to_string();
+        let from = [("x-forwarded-for", "198.51.100.1")];
+        http::post(server.http_port(), "/api/chat/moderators/login", &from, &body).unwrap()
+    };
+    let marie_with = |server: &Nixcast, secret: &str| {
+        let reply = log_in(server, secret);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let user = parse(&reply);
+        let text = |field: &str| user[field].as_str().unwrap().to_owned();
+        Somebody { port: server.http_port(), address: "198.51.100.1", id: text("id"), token: text("accessToken") }
+    };
+    let marie = marie_with(&server, "rather-secret-words");
+    let anna = Somebody::register(&server, "Anna", "198.51.100.3");
+    marie.does("/api/chat/users/setmoderator", &json!({ "userId": anna.id, "isModerator": true }));
+
+    // Neither of the two remembers anything but what it has written down.
+    let agent = server.pid_of("agent").unwrap();
+    process::kill(agent);
+    wait::until("another agent", CONVERGED_WITHIN, || server.pid_of("agent").filter(|pid| *pid != agent));
+    crash_the_engine(&server);
+    assert_eq!(marie.get("/api/chat/bans").status, 200, "a restart of everything ends no login");
+    let (socket, other) = (marie.enter(), anna.enter());
+
+    server::replace(&file, "other-secret-words\n", 0o600);
+    let last: Value = serde_json::from_str(&socket.last_words()).unwrap();
+    assert_eq!(last["type"], "ERROR_NEEDS_REGISTRATION", "who is connected is told: {last}");
+    assert_eq!(marie.get("/api/chat/bans").status, 401);
+    assert_eq!(anna.get("/api/chat/bans").status, 200, "whom she appointed stays one");
+    drop(other);
+    let again = marie_with(&server, "other-secret-words");
+    assert_eq!(again.id, marie.id, "the same moderator");
+    assert_eq!(log_in(&server, "rather-secret-words").status, 401);
+
+    crash_the_engine(&server);
+    assert_eq!(marie.get("/api/chat/bans").status, 401, "the end outlives the engine");
+    assert_eq!(again.get("/api/chat/bans").status, 200);
+    server::replace(&file, "rather-secret-words\n", 0o600);
+    wait::until("the first secret to be in force again", CONVERGED_WITHIN, || {
+        (again.get("/api/chat/bans").status == 401).then_some(())
+    });
+    assert_eq!(marie.get("/api/chat/bans").status, 401, "an old secret does not bring its logins back");
+    server.assert_not_kept("the secret of a moderator", "other-secret-words");
+}

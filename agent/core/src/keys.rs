@@ -105,6 +105,14 @@ impl Salt {
         from_hex(text).map(Self)
     }
 
+    /// Another, which is always the same for this one and that name.
+    #[must_use]
+    pub fn derived(&self, name: &str) -> Self {
+        let mut bytes = [0; SALT_BYTES];
+        bytes.copy_from_slice(&hmac(self, name.as_bytes())[..SALT_BYTES]);
+        Self(bytes)
+    }
+
     pub(crate) const fn as_bytes(&self) -> &[u8; SALT_BYTES] {
         &self.0
     }

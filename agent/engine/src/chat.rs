@@ -16,7 +16,6 @@ pub(crate) mod tokens;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -34,7 +33,7 @@ use nixcast_core::chat::records::Snapshot;
 use nixcast_core::chat::refusal::Refusal;
 use nixcast_core::chat::room::Room;
 use nixcast_core::chat::rules::ChatRules;
-use nixcast_core::chat::users::User;
+use nixcast_core::chat::users::{DeclaredModerators, SecretId, User};
 use nixcast_core::chat::webhooks::WebhookEvent;
 use nixcast_core::control::Condition;
 use sha2::{Digest, Sha256};
@@ -143,15 +142,15 @@ impl Chat {
     }
 
     /// Puts the declared rules and moderators in force.
-    pub(crate) async fn declare(&self, rules: ChatRules, moderators: BTreeSet<String>) -> Result<(), ChatError> {
+    pub(crate) async fn declare(&self, rules: ChatRules, moderators: DeclaredModerators) -> Result<(), ChatError> {
         self.declare_moderators(moderators).await?;
         self.apply(Command::SetRules { rules }).await?;
         Ok(())
     }
 
-    /// Those of these names, and nobody else whose secret was shown before, moderate from now on.
-    pub(crate) async fn declare_moderators(&self, names: BTreeSet<String>) -> Result<(), ChatError> {
-        self.apply(Command::SetModerators { names }).await?;
+    /// These moderate from now on, and nobody else whose secret was shown before. Logins with an older secret end.
+    pub(crate) async fn declare_moderators(&self, declared: DeclaredModerators) -> Result<(), ChatError> {
+        self.apply(Command::SetModerators { declared }).await?;
         Ok(())
     }
 
@@ -225,10 +224,10 @@ impl Chat {
         self.register_by(Command::Register { id, name, address }).await
     }
 
-    /// Gives whoever showed the secret of a declared moderator another token.
-    pub(crate) async fn register_moderator(&self, name: String) -> Result<Registration, ChatError> {
+    /// Gives whoever showed this secret of a declared moderator another token.
+    pub(crate) async fn register_moderator(&self, name: String, secret: SecretId) -> Result<Registration, ChatError> {
         let id = UserId::from_random(random()?);
-        self.register_by(Command::RegisterModerator { id, name }).await
+        self.register_by(Command::RegisterModerator { id, name, secret }).await
     }
 
     async fn register_by(&self, command: Command) -> Result<Registration, ChatError> {

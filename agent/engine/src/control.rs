@@ -224,7 +224,7 @@ impl Control {
             let reason = format!("{}.welcomeMessage: {}", ObjectId::Chat, tasks::chain(&error));
             return OutcomeResult::Held { reason };
         }
-        match self.site.chat().declare(rules.clone(), declared.moderators.names()).await {
+        match self.site.chat().declare(rules.clone(), declared.moderators.for_chat()).await {
             Ok(()) => {
                 declared.chat = Some(rules);
                 OutcomeResult::Applied
@@ -263,9 +263,9 @@ impl Control {
         OutcomeResult::Applied
     }
 
-    /// Whoever is no longer among them goes on as a guest, at once.
+    /// Whoever is no longer among them goes on as a guest, and whose secret is another has to log in again, at once.
     async fn set_moderators(&self, declared: &mut Declared, moderators: Moderators) -> OutcomeResult {
-        match self.site.chat().declare_moderators(moderators.names()).await {
+        match self.site.chat().declare_moderators(moderators.for_chat()).await {
             Ok(()) => {
                 declared.moderators = moderators;
                 OutcomeResult::Applied

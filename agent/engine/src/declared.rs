@@ -2,12 +2,13 @@
 //!
 //! Owned by the control task, which replaces it whole; admission, pages and the broadcast hold a `watch` on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use nixcast_core::chat::rules::ChatRules;
+use nixcast_core::chat::users::{DeclaredModerators, SecretId};
 use nixcast_core::control::{
     AccessToken, AdminGrant, BroadcastRules, Certificate, Fingerprint, KeyGrant, Metrics, Page, PictureRef, Rung,
     Webhook,
@@ -56,15 +57,18 @@ pub(crate) struct Declared {
 pub(crate) struct Moderators(pub(crate) BTreeMap<String, Fingerprint>);
 
 impl Moderators {
-    /// Whether that is the secret of the moderator of that name. A name that nobody has takes as long as a wrong secret.
-    pub(crate) fn check(&self, name: &str, secret: &str) -> bool {
+    /// Which secret that is, if it is that of the moderator of that name. A name that nobody has takes as long as a wrong
+    /// secret.
+    pub(crate) fn check(&self, name: &str, secret: &str) -> Option<SecretId> {
         let nobody = Fingerprint { salt: "0".repeat(32), hash: "0".repeat(64) };
         let held = self.0.get(name);
-        keys::recognise(held.unwrap_or(&nobody), secret.as_bytes()) && held.is_some()
+        let is_it = keys::recognise(held.unwrap_or(&nobody), secret.as_bytes());
+        held.filter(|_held| is_it).map(SecretId::of)
     }
 
-    pub(crate) fn names(&self) -> BTreeSet<String> {
-        self.0.keys().cloned().collect()
+    /// As the chat knows them.
+    pub(crate) fn for_chat(&self) -> DeclaredModerators {
+        self.0.iter().map(|(name, secret)| (name.clone(), SecretId::of(secret))).collect()
     }
 }
 
@@ -202,7 +206,7 @@ mod tests {
             ("", "correct-horse", false),
             ("cleo", "", false),
         ] {
-            assert_eq!(moderators.check(name, secret), is_one, "{name} {secret}");
+            assert_eq!(moderators.check(name, secret).is_some(), is_one, "{name} {secret}");
         }
     }
 }

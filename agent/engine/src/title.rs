@@ -124,9 +124,8 @@ fn clean(title: &str) -> Result<String, TitleError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::collections::BTreeSet;
-
     use nixcast_core::chat::rules::ChatRules;
+    use nixcast_core::chat::users::DeclaredModerators;
 
     use super::*;
 
@@ -141,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (title, chat) = started(folder.path());
         // There is no chat before one is declared.
-        chat.declare(ChatRules::default(), BTreeSet::new()).await.unwrap();
+        chat.declare(ChatRules::default(), DeclaredModerators::new()).await.unwrap();
         assert_eq!(title.get().as_str(), "");
         let mut followed = title.follow();
         title.set("  Ebb\n& flow ").await.unwrap();

@@ -40,6 +40,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nixcast_core::chat::users::SecretId;
 use nixcast_core::networks::{self, Networks};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -191,8 +192,8 @@ impl Site {
         &self.webhooks
     }
 
-    /// Lets whoever asks from `client` pass if that is the name and the secret of a declared moderator.
-    pub(crate) fn admit_moderator(&self, client: IpAddr, name: &str, secret: &str) -> Result<(), LoginError> {
+    /// Lets whoever asks from `client` pass if that is the name and the secret of a declared moderator; gives which secret.
+    pub(crate) fn admit_moderator(&self, client: IpAddr, name: &str, secret: &str) -> Result<SecretId, LoginError> {
         let moderators = self.moderators();
         self.moderator_logins.admit(client, || moderators.check(name, secret))
     }

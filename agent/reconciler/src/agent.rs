@@ -114,7 +114,7 @@ pub async fn run_agent_until(options: AgentOptions, stop: impl Future<Output = (
         hinted: hints.changed(),
         hints,
         reading: Reading::new(source),
-        comparer: Comparer::new(link.state(), acceptance.ran_whole()),
+        comparer: Comparer::new(crate::material::Reader::new(&state_dir), link.state(), acceptance.ran_whole()),
         acceptance,
         link,
         incoming,

@@ -8,6 +8,7 @@ mod emoji;
 mod file;
 mod logo;
 mod reads;
+mod salt;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// Reads material and remembers what must outlive a read: salts, and the picture shown last.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
+    /// Of moderators' secrets: the engine remembers with which one somebody logged in, longer than agent and engine run.
+    /// None: this machine has neither a place to keep one nor randomness.
+    lasting_salt: Option<Salt>,
     keys: BTreeMap<String, (StreamKeySecret, Salt)>,
     admin: BTreeMap<String, (AdminPassword, Salt)>,
     moderators: BTreeMap<String, (StreamKeySecret, Salt)>,
@@ -100,6 +104,11 @@ pub(crate) fn files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
 }
 
 impl Reader {
+    /// Keeps in `state_dir` what must outlive the agent.
+    pub(crate) fn new(state_dir: &Path) -> Self {
+        Self { lasting_salt: salt::lasting(state_dir), ..Self::default() }
+    }
+
     /// Reads every file that `settings` names.
     pub(crate) async fn read(&mut self, settings: &Settings) -> Material {
         let wanted = Wanted::of(settings);
@@ -134,15 +143,18 @@ impl Reader {
         let token_option = |name: &str| format!("{}.tokenFile", ObjectId::AccessToken(name.to_owned()));
         let password_option = |_: &str| format!("{}.passwordFile", ObjectId::Admin);
         let private_key_option = |_: &str| format!("{}.keyFile", ObjectId::Listener(Listener::Rtmps));
+        let anew = |_: &str| fresh_salt();
         let private_key =
-            salted(&mut self.private_key, &wanted.private_key, private_key, private_key_option).remove(ONLY);
+            salted(&mut self.private_key, &wanted.private_key, private_key, private_key_option, anew).remove(ONLY);
+        let lasting = self.lasting_salt;
+        let of_moderator = |name: &str| lasting.map_or_else(fresh_salt, |salt| Ok(salt.derived(name)));
         Material {
             certificate: certificate_of(wanted.certificate.as_deref(), certificate, private_key),
-            keys: salted(&mut self.keys, &wanted.keys, keys, key_option),
-            admin: salted(&mut self.admin, &wanted.admin, admin, password_option).remove(ONLY),
-            moderators: salted(&mut self.moderators, &wanted.moderators, moderators, moderator_option),
-            webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option),
-            access_tokens: salted(&mut self.access_tokens, &wanted.access_tokens, access_tokens, token_option),
+            keys: salted(&mut self.keys, &wanted.keys, keys, key_option, anew),
+            admin: salted(&mut self.admin, &wanted.admin, admin, password_option, anew).remove(ONLY),
+            moderators: salted(&mut self.moderators, &wanted.moderators, moderators, moderator_option, of_moderator),
+            webhooks: salted(&mut self.webhooks, &wanted.webhooks, webhooks, hook_option, anew),
+            access_tokens: salted(&mut self.access_tokens, &wanted.access_tokens, access_tokens, token_option, anew),
             emoji: emoji_of(wanted.emoji.as_deref(), emoji),
             logo: self.logo(wanted.logo, logo),
         }
@@ -150,7 +162,8 @@ impl Reader {
 
     /// Reads every file that a document names which is only being planned for: what is remembered stays as it is.
     pub(crate) async fn read_for_plan(&mut self, settings: &Settings) -> Material {
-        let mut other = Self { reads: std::mem::take(&mut self.reads), ..Self::default() };
+        let reads = std::mem::take(&mut self.reads);
+        let mut other = Self { lasting_salt: self.lasting_salt, reads, ..Self::default() };
         let material = other.read(settings).await;
         self.reads = other.reads;
         material
@@ -229,6 +242,7 @@ fn salted<Secret: Clone + PartialEq>(
     wanted: &[(String, PathBuf)],
     found: Vec<Result<Secret, String>>,
     option: impl Fn(&str) -> String,
+    new_salt: impl Fn(&str) -> Result<Salt, String>,
 ) -> BTreeMap<String, (Result<Secret, String>, Salt)> {
     known.retain(|known, _| wanted.iter().any(|(name, _)| name == known));
     let mut secrets = BTreeMap::new();
@@ -236,7 +250,7 @@ fn salted<Secret: Clone + PartialEq>(
         let secret = found.and_then(|secret| {
             let (secret, salt) = match known.remove(name) {
                 Some((same, salt)) if same == secret => (same, salt),
-                _ => (secret, fresh_salt()?),
+                _ => (secret, new_salt(name)?),
             };
             known.insert(name.clone(), (secret.clone(), salt));
             Ok((secret, salt))
@@ -251,7 +265,5 @@ fn salted<Secret: Clone + PartialEq>(
 }
 
 fn fresh_salt() -> Result<Salt, String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|cause| format!("cannot be hashed: no random numbers ({cause})"))?;
-    Ok(Salt::new(random))
+    salt::random().map_err(|cause| format!("cannot be hashed: no random numbers ({cause})"))
 }

@@ -1,12 +1,11 @@
 //! What can be asked of the room.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::audit::By;
 use super::ids::{ConnectionId, MessageId, UserId};
 use super::rules::ChatRules;
-use super::users::User;
+use super::users::{DeclaredModerators, SecretId, User};
 
 /// A message on its way in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,10 +27,11 @@ pub enum Command {
         name: Option<String>,
         address: IpAddr,
     },
-    /// Whoever showed the secret of a declared moderator. Gives the same user each time.
+    /// Whoever showed this secret of a declared moderator. Gives the same user each time.
     RegisterModerator {
         id: UserId,
         name: String,
+        secret: SecretId,
     },
     /// Whoever showed an access token. Gives the same user each time.
     RegisterBot {
@@ -158,9 +158,9 @@ pub enum Command {
         author: String,
         body: String,
     },
-    /// The names of the declared moderators.
+    /// The declared moderators. Logins made with another secret than the one of now end.
     SetModerators {
-        names: BTreeSet<String>,
+        declared: DeclaredModerators,
     },
     StreamStarted,
     StreamEnded,

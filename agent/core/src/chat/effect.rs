@@ -35,6 +35,8 @@ pub enum CloseReason {
     UserDisabled,
     NetworkBanned,
     ChatOff,
+    /// The moderator's secret is another than the one that this login was made with.
+    LoginEnded,
 }
 
 /// What became of a command.

@@ -55,6 +55,8 @@ pub enum EventKind {
     ErrorUserDisabled {
         user: UserView,
     },
+    /// The login is worth nothing any more; the socket is closed two seconds later. Owncast says so to strangers.
+    ErrorNeedsRegistration {},
     /// Ours. `withdrawn`: no question any more, or never was.
     #[serde(rename = "QUESTION-UPDATE")]
     QuestionUpdate {

@@ -116,6 +116,10 @@ pub enum Record {
     DeleteUser {
         user: UserId,
     },
+    /// Every token that the user was given until now opens nothing any more.
+    EndLogins {
+        user: UserId,
+    },
     Message {
         message: Message,
     },

@@ -22,7 +22,7 @@ use super::refusal::Refusal;
 use super::rules::ChatRules;
 use super::stamp::Stamp;
 use super::stream::Stream;
-use super::users::{Role, User, UserView};
+use super::users::{DeclaredModerators, Role, User, UserView};
 
 mod asking;
 mod moderating;
@@ -59,8 +59,8 @@ pub struct Room {
     forbidden: ForbiddenNames,
     /// Who says what to a newcomer; none: nothing is said.
     welcome: Option<(String, String)>,
-    /// Names of the declared moderators.
-    declared: BTreeSet<String>,
+    /// The declared moderators.
+    declared: DeclaredModerators,
     people: People,
     connections: BTreeMap<ConnectionId, Connection>,
     /// Who is about to be told of as gone, by when.
@@ -129,7 +129,7 @@ impl Room {
             forbidden: ForbiddenNames::new(&rules.forbidden_names),
             rules,
             welcome: None,
-            declared: BTreeSet::new(),
+            declared: DeclaredModerators::new(),
             people,
             connections: BTreeMap::new(),
             parting: BTreeSet::new(),
@@ -172,7 +172,7 @@ impl Room {
     fn answer(&mut self, command: Command, turn: &mut Turn) -> Answer {
         match command {
             Command::Register { id, name, address } => self.register(turn, id, name.as_deref(), address),
-            Command::RegisterModerator { id, name } => self.register_moderator(turn, id, name),
+            Command::RegisterModerator { id, name, secret } => self.register_moderator(turn, id, name, secret),
             Command::RegisterBot { id, token, scopes } => self.register_bot(turn, id, token, scopes),
             Command::Know { user } => self.know(turn, user),
             Command::Join { connection, user, address, since } => self.join(turn, connection, user, address, since),
@@ -201,7 +201,7 @@ impl Room {
             Command::Action { body } => self.action(turn, body),
             Command::SetRules { rules } => Ok(self.set_rules(turn, rules)),
             Command::SetWelcome { author, body } => self.set_welcome(author, body),
-            Command::SetModerators { names } => Ok(self.set_moderators(turn, names)),
+            Command::SetModerators { declared } => Ok(self.set_moderators(turn, declared)),
             Command::StreamStarted => Ok(self.stream_started(turn)),
             Command::StreamEnded => Ok(self.stream_ended(turn)),
             Command::Tick => Ok(self.tick(turn)),
@@ -332,7 +332,7 @@ impl Room {
     pub fn moderates(&self, user: &User) -> bool {
         match &user.role {
             Role::Moderator => user.disabled_ms.is_none(),
-            Role::Declared { name } => self.declared.contains(name),
+            Role::Declared { name, secret } => self.declared.get(name) == Some(secret),
             Role::Viewer | Role::Bot { .. } => false,
         }
     }

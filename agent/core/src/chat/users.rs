@@ -1,14 +1,35 @@
 //! A chatter, as stored and as shown to others.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::ids::UserId;
 use super::stamp::Stamp;
+use crate::control::Fingerprint;
 
 /// Greatest number of a colour; the theme says what each is (Owncast).
 pub const MAX_COLOUR: u8 = 7;
 /// What a moderator's user says in `scopes` (Owncast).
 pub const MODERATOR: &str = "MODERATOR";
+
+/// Tells one secret of a moderator from the next, and is of no use for guessing it without the salt that the agent keeps:
+/// the first 128 bits of SHA-256 of the secret's fingerprint, lowercase hex.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretId(pub String);
+
+impl SecretId {
+    #[must_use]
+    pub fn of(Fingerprint { salt, hash }: &Fingerprint) -> Self {
+        let digest = Sha256::new().chain_update(salt).chain_update(hash).finalize();
+        Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// The declared moderators, each with the secret of this moment.
+pub type DeclaredModerators = BTreeMap<String, SecretId>;
 
 /// What somebody is in the chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +38,13 @@ pub enum Role {
     Viewer,
     /// Promoted at run time.
     Moderator,
-    /// Came in with the secret of `services.nixcast.chat.moderators.<name>`. Moderates for as long as that is declared.
+    /// Came in with the secret of `services.nixcast.chat.moderators.<name>`. Moderates for as long as that is declared
+    /// with this secret.
     Declared {
         name: String,
+        /// With which secret all logins of this user were made.
+        #[serde(default)]
+        secret: SecretId,
     },
     /// Speaks with the access token of that name.
     Bot {

@@ -152,6 +152,7 @@ const fn told(reason: CloseReason) -> &'static str {
         CloseReason::UserDisabled => "banned",
         CloseReason::NetworkBanned => "network banned",
         CloseReason::ChatOff => "chat off",
+        CloseReason::LoginEnded => "login ended",
     }
 }
 

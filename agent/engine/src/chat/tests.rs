@@ -35,6 +35,11 @@ struct Venue {
 /// A client's socket, read by a thread that may wait.
 struct Client(WebSocket<TcpStream>);
 
+/// The one that every declared moderator here has.
+fn secret() -> SecretId {
+    SecretId("one".to_owned())
+}
+
 impl Venue {
     async fn open(folder: Option<&TempDir>) -> Self {
         let (settings, declared) = watch::channel(Arc::new(Declared::default()));
@@ -222,7 +227,7 @@ fn rules() -> ChatRules {
 
 async fn open() -> Venue {
     let place = Venue::open(None).await;
-    place.chat.declare(rules(), BTreeSet::new()).await.unwrap();
+    place.chat.declare(rules(), DeclaredModerators::new()).await.unwrap();
     place
 }
 
@@ -266,7 +271,7 @@ async fn nobody_is_let_in_before_rules_are_declared() {
     assert_eq!(place.refused("?accessToken=unknown").await, (200, "CHAT_DISABLED".to_owned()));
     assert_eq!(place.post("/api/chat/register", "{}").await.0, 400);
     place.chat.greet("Harbour".to_owned(), "Welcome *aboard*").await.unwrap();
-    place.chat.declare(rules(), BTreeSet::new()).await.unwrap();
+    place.chat.declare(rules(), DeclaredModerators::new()).await.unwrap();
     let (token, _) = place.register("Anna").await;
     let socket = place.socket(&format!("?accessToken={token}")).await.unwrap_or_else(|said| panic!("{said:?}"));
     let (_anna, told) = socket.until("SYSTEM").await;
@@ -311,7 +316,7 @@ async fn whoever_may_not_come_in_is_told_what_owncast_tells() {
     }
     let query = format!("?accessToken={token}");
     assert_eq!(place.refused(&query).await, (200, "ERROR_MAX_CONNECTIONS_EXCEEDED".to_owned()));
-    place.chat.declare(ChatRules { enable: false, ..rules() }, BTreeSet::new()).await.unwrap();
+    place.chat.declare(ChatRules { enable: false, ..rules() }, DeclaredModerators::new()).await.unwrap();
     let (code, told) = windows.pop().unwrap().closed().await;
     assert_eq!((code, told.last().unwrap().contains("turned off")), (1008, true));
     assert_eq!(place.refused(&query).await, (200, "CHAT_DISABLED".to_owned()));
@@ -337,7 +342,7 @@ async fn what_is_too_long_is_refused_and_what_is_far_too_long_ends_the_socket() 
     });
     assert!(ended.await.unwrap());
     let rules = ChatRules { max_message_bytes: 8_192, ..rules() };
-    place.chat.declare(rules, BTreeSet::new()).await.unwrap();
+    place.chat.declare(rules, DeclaredModerators::new()).await.unwrap();
     let (_, heard) = place.enter(&token).await.chat(&"x".repeat(8_000)).await.until("CHAT").await;
     assert!(heard["body"].as_str().unwrap().len() > 8_000);
 }
@@ -346,7 +351,7 @@ async fn what_is_too_long_is_refused_and_what_is_far_too_long_ends_the_socket() 
 async fn nothing_is_lost_or_doubled_across_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let before = Venue::open(Some(&folder)).await;
-    before.chat.declare(rules(), BTreeSet::new()).await.unwrap();
+    before.chat.declare(rules(), DeclaredModerators::new()).await.unwrap();
     let (token, id) = before.register("Anna").await;
     let (other, _) = before.register("Bob").await;
     let (anna, first) = before.enter(&token).await.chat("one").await.until("CHAT").await;
@@ -355,7 +360,7 @@ async fn nothing_is_lost_or_doubled_across_a_restart() {
     drop(anna);
     before.chat.part().await;
     let after = Venue::open(Some(&folder)).await;
-    after.chat.declare(rules(), BTreeSet::new()).await.unwrap();
+    after.chat.declare(rules(), DeclaredModerators::new()).await.unwrap();
     let since = first["id"].as_str().unwrap();
     let anna = after.socket(&format!("?accessToken={token}&since={since}")).await.unwrap_or_else(|e| panic!("{e:?}"));
     let (anna, events) = anna.events().await;
@@ -486,11 +491,11 @@ async fn who_leaves_is_gone_and_comes_back_as_the_same() {
     let (_client, info) = client.next().await;
     assert_eq!(info["user"]["id"], json!(id));
     assert_eq!(place.chat.0.places.available_permits(), most_sockets() - 1);
-    let moderator = place.chat.register_moderator("anna".to_owned()).await;
+    let moderator = place.chat.register_moderator("anna".to_owned(), secret()).await;
     assert!(matches!(moderator, Err(ChatError::Refused(Refusal::NotDeclared { .. }))), "{moderator:?}");
-    place.chat.declare(rules(), BTreeSet::from(["anna".to_owned()])).await.unwrap();
-    let moderator = place.chat.register_moderator("anna".to_owned()).await.unwrap();
-    let again = place.chat.register_moderator("anna".to_owned()).await.unwrap();
+    place.chat.declare(rules(), [("anna".to_owned(), secret())].into()).await.unwrap();
+    let moderator = place.chat.register_moderator("anna".to_owned(), secret()).await.unwrap();
+    let again = place.chat.register_moderator("anna".to_owned(), secret()).await.unwrap();
     assert_eq!(moderator.user.id, again.user.id);
     assert!(!format!("{moderator:?}").contains(moderator.token.as_str()));
     place.enter(&again.token).await;

@@ -45,9 +45,13 @@ pub(super) struct Comparer {
 }
 
 impl Comparer {
-    pub(super) fn new(link_state: watch::Receiver<LinkState>, ran_whole: Option<RanWhole>) -> Self {
+    pub(super) fn new(
+        reader: material::Reader,
+        link_state: watch::Receiver<LinkState>,
+        ran_whole: Option<RanWhole>,
+    ) -> Self {
         Self {
-            reader: material::Reader::default(),
+            reader,
             link_state,
             desired: None,
             revision: 0,

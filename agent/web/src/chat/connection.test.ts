@@ -14,6 +14,7 @@ class Fake implements World {
   misses = 0;
   stored: Account | null = null;
   isRefusing = false;
+  isMember = false;
   time = 1000;
   #random = 0;
 
@@ -23,6 +24,7 @@ class Fake implements World {
   register = async (name: string | null) => {
     this.registered.push(name);
     if (this.isRefusing) throw new Error('no');
+    if (this.isMember) return null;
     this.stored = { id: 'me', token: `token${this.registered.length}`, name: name ?? 'Guest' };
     return this.stored;
   };
@@ -93,6 +95,21 @@ describe('an account', () => {
     world.drop();
     await world.again();
     expect(world.registered.length).toBe(2);
+  });
+
+  it('is asked for at once when a login ends on an open line, unless there shall be no other', async () => {
+    const { world } = await begin();
+    world.say(self, resumed());
+    world.say({ type: 'ERROR_NEEDS_REGISTRATION' });
+    expect([world.lines.length, world.line.isOpen]).toEqual([1, false]);
+    await world.again();
+    expect([world.registered, world.line.address.searchParams.get('accessToken')]).toEqual([['Anna'], 'token1']);
+
+    world.say(self, resumed());
+    world.isMember = true;
+    world.say({ type: 'ERROR_NEEDS_REGISTRATION' });
+    await world.again();
+    expect([world.states.at(-1), world.lines.length, world.waits.length]).toEqual(['ended', 2, 0]);
   });
 
   it('is asked for again and again where there is no server', async () => {

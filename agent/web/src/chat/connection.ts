@@ -29,7 +29,8 @@ const BEGINNING = '0'.repeat(26);
 /** What the server says when a client is to come back at once and ask for what it missed. */
 const RESYNC = 4000;
 
-export type State = 'connecting' | 'open' | 'lost' | 'banned';
+/** `ended`: the account is worth nothing any more, and there will be no other. */
+export type State = 'connecting' | 'open' | 'lost' | 'banned' | 'ended';
 
 /** A message that the server has not confirmed. */
 export interface Pending {
@@ -60,8 +61,8 @@ export interface Line {
 /** What the connection needs of the world; a test gives it another. */
 export interface World {
   account(): Account | null;
-  /** A new account, under the old name if there was one. */
-  register(name: string | null): Promise<Account>;
+  /** A new account, under the old name if there was one. Null: there shall be none. */
+  register(name: string | null): Promise<Account | null>;
   open(address: string, on: { text(text: string): unknown; end(code: number): unknown }): Line;
   now(): number;
   random(): number;
@@ -156,6 +157,7 @@ export class Connection {
       const known = this.world.account();
       const account = known === null || this.#isUnknown ? await this.world.register(known?.name ?? null) : known;
       if (generation !== this.#generation) return;
+      if (account === null) return this.#leave();
       this.#isUnknown = false;
       const query = new URLSearchParams({ accessToken: account.token, since: this.#since });
       this.#newest = this.#since;
@@ -183,6 +185,11 @@ export class Connection {
     this.#stopWaiting = this.world.wait(delay, () => this.start());
   }
 
+  #leave(): void {
+    this.close();
+    this.listener.state('ended');
+  }
+
   #hear(text: string): void {
     const events = readFrame(text);
     for (const event of events) this.#note(event);
@@ -208,6 +215,8 @@ export class Connection {
         return this.#resumed(event.isComplete);
       case 'unregistered':
         this.#isUnknown = true;
+        // On a line that was open: the login has ended. Nothing more will be said on it.
+        if (this.#isResumed) this.#end(RESYNC);
         return;
       case 'disabled':
         this.#isBanned = true;

@@ -1,7 +1,7 @@
 // The state of the chat as the components draw it.
 
 import type { ChatSettings } from '../protocol.ts';
-import { Connection, type Pending, type State } from './connection.ts';
+import { Connection, type Pending, type State, type World } from './connection.ts';
 import { readQuestions } from './history.ts';
 import { Batch, type Line, Messages } from './messages.ts';
 import { type Deed, perform } from './moderation.ts';
@@ -37,9 +37,9 @@ export class Room {
   readonly #connection: Connection;
   readonly #cleanup = new AbortController();
 
-  constructor(settings: ChatSettings) {
+  constructor(settings: ChatSettings, world: World = browser) {
     this.settings = settings;
-    this.#connection = new Connection(browser, {
+    this.#connection = new Connection(world, {
       events: (events) => this.#batch.add(events),
       state: (state) => this.#enter(state),
       pending: (pending) => (this.pending = pending),

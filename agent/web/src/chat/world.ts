@@ -5,6 +5,7 @@ import type { World } from './connection.ts';
 
 export const wallet = new Wallet(() => localStorage);
 
+/** Anybody: who has no account is given one. */
 export const browser: World = {
   account: () => wallet.read(),
   register: async (name) => {
@@ -30,3 +31,6 @@ export const browser: World = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Whoever has an account, for as long as it lasts. */
+export const member: World = { ...browser, register: async () => null };

@@ -48,7 +48,7 @@ impl Room {
         let rank = self.authorise(by)?;
         let user = &self.person(id)?.user;
         match &user.role {
-            Role::Declared { name } if self.moderates(user) => Err(Refusal::Declared { name: name.clone() }),
+            Role::Declared { name, .. } if self.moderates(user) => Err(Refusal::Declared { name: name.clone() }),
             _ if self.rank(user) >= rank => Err(Refusal::Outranked),
             _ => Ok(user),
         }
@@ -192,7 +192,7 @@ impl Room {
     }
 
     /// Closes every window of a user, who is told why.
-    fn disconnect(&mut self, turn: &mut Turn, id: &UserId, reason: CloseReason) {
+    pub(super) fn disconnect(&mut self, turn: &mut Turn, id: &UserId, reason: CloseReason) {
         let Some(person) = self.people.get(id) else { return };
         for connection in person.connections.clone() {
             self.expel(turn, connection, reason);
@@ -201,7 +201,10 @@ impl Room {
 
     fn expel(&mut self, turn: &mut Turn, connection: ConnectionId, reason: CloseReason) {
         let Some(user) = self.connections.get(&connection).map(|connection| connection.user.clone()) else { return };
-        let kind = EventKind::ErrorUserDisabled { user: self.view_of(&user) };
+        let kind = match reason {
+            CloseReason::LoginEnded => EventKind::ErrorNeedsRegistration {},
+            _banned => EventKind::ErrorUserDisabled { user: self.view_of(&user) },
+        };
         let event = self.event(turn, kind);
         turn.send(connection, event);
         self.close(turn, connection, reason);

@@ -11,7 +11,7 @@ use crate::chat::names::{self, MAX_NAME_CHARS, NameError};
 use crate::chat::rates::REGISTRATIONS;
 use crate::chat::records::Record;
 use crate::chat::refusal::Refusal;
-use crate::chat::users::{MAX_COLOUR, Role, User};
+use crate::chat::users::{MAX_COLOUR, Role, SecretId, User};
 use crate::chat::webhooks::WebhookEvent;
 
 /// How often another name is drawn if somebody present has it.
@@ -27,11 +27,12 @@ impl Room {
         self.welcome(turn, id, name, Role::Viewer)
     }
 
-    pub(super) fn register_moderator(&mut self, turn: &mut Turn, id: UserId, name: String) -> Answer {
-        if !self.declared.contains(&name) {
+    pub(super) fn register_moderator(&mut self, turn: &mut Turn, id: UserId, name: String, secret: SecretId) -> Answer {
+        // It may have been another when it was looked at.
+        if self.declared.get(&name) != Some(&secret) {
             return Err(Refusal::NotDeclared { name });
         }
-        let role = Role::Declared { name: name.clone() };
+        let role = Role::Declared { name: name.clone(), secret };
         if let Some(person) = self.people.iter().find(|person| person.user.role == role) {
             return Ok(Done::Registered(Box::new(person.user.clone())));
         }
@@ -108,7 +109,7 @@ impl Room {
         }
         let is_protected = |user: &User| self.moderates(user) || user.authenticated || user.role != Role::Viewer;
         let protected = self.users().filter(|user| Some(&user.id) != own && is_protected(user)).map(|user| &user.name);
-        if protected.chain(&self.declared).any(|taken| names::look_alike(taken, name)) {
+        if protected.chain(self.declared.keys()).any(|taken| names::look_alike(taken, name)) {
             return Err(NameError::Taken);
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::chat::records::Record;
 use crate::chat::refusal::Refusal;
 use crate::chat::rules::ChatRules;
 use crate::chat::stream::Stream;
+use crate::chat::users::{DeclaredModerators, Role, User};
 
 const HOUR_MS: i64 = 3_600_000;
 /// How often bans end and old things are forgotten.
@@ -63,16 +64,36 @@ impl Room {
         Ok(Done::Done)
     }
 
-    /// Whoever is declared no longer goes on as a guest.
-    pub(super) fn set_moderators(&mut self, turn: &mut Turn, names: BTreeSet<String>) -> Done {
+    /// Whoever is declared no longer goes on as a guest; whoever is declared with another secret has to log in again.
+    pub(super) fn set_moderators(&mut self, turn: &mut Turn, declared: DeclaredModerators) -> Done {
         let before: BTreeSet<_> = self.moderators();
-        self.declared = names;
+        self.declared = declared;
+        self.end_logins(turn);
         let after = self.moderators();
         for id in before.symmetric_difference(&after) {
             self.tell_themselves(turn, id);
         }
         self.enforce_bans(turn);
         Done::Done
+    }
+
+    /// Ends the logins made with a secret that is not in force any more. Who has none is told at once.
+    fn end_logins(&mut self, turn: &mut Turn) {
+        let of_another = |user: &User| match &user.role {
+            Role::Declared { name, secret } => {
+                let now = self.declared.get(name).filter(|now| *now != secret)?;
+                Some((user.id.clone(), Role::Declared { name: name.clone(), secret: now.clone() }))
+            }
+            _ => None,
+        };
+        for (id, role) in self.users().filter_map(of_another).collect::<Vec<_>>() {
+            turn.store(Record::EndLogins { user: id.clone() });
+            self.disconnect(turn, &id, CloseReason::LoginEnded);
+            if let Some(person) = self.people.get_mut(&id) {
+                person.user.role = role;
+                turn.store(Record::User { user: person.user.clone() });
+            }
+        }
     }
 
     fn moderators(&self) -> BTreeSet<crate::chat::ids::UserId> {

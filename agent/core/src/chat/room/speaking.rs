@@ -205,8 +205,8 @@ impl Room {
         name: &str,
     ) -> Result<(), Refusal> {
         let user = &self.person(id)?.user;
-        if let Role::Declared { name } = &user.role
-            && self.declared.contains(name)
+        if let Role::Declared { name, .. } = &user.role
+            && self.declared.contains_key(name)
         {
             return Err(Refusal::Declared { name: name.clone() });
         }

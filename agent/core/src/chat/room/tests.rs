@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::chat::audit::{AuditEntry, By};
 use crate::chat::command::Post;
+use crate::chat::users::SecretId;
 use crate::chat::webhooks::WebhookEvent;
 
 mod asking;
@@ -81,7 +82,8 @@ impl Scene {
     }
 
     fn declare(&mut self, names: &[&str]) -> Vec<Effect> {
-        self.ok(Command::SetModerators { names: names.iter().map(|name| (*name).to_owned()).collect() })
+        let declared = names.iter().map(|name| ((*name).to_owned(), secret(1))).collect();
+        self.ok(Command::SetModerators { declared })
     }
 
     fn join(&mut self, number: u64, user: &str) -> Vec<Effect> {
@@ -164,6 +166,10 @@ fn sent(effects: &[Effect], number: u64) -> Vec<Event> {
 
 fn types_sent(effects: &[Effect], number: u64) -> Vec<String> {
     sent(effects, number).iter().map(type_of).collect()
+}
+
+fn secret(number: u8) -> SecretId {
+    SecretId(format!("secret {number}"))
 }
 
 fn closed(effects: &[Effect]) -> Vec<(u64, CloseReason)> {

@@ -16,6 +16,7 @@ use axum::routing::{MethodRouter, get, post};
 use nixcast_core::chat::audit::{AuditAction, AuditEntry, By};
 use nixcast_core::chat::command::Command;
 use nixcast_core::chat::ids::{MessageId, UserId};
+use nixcast_core::chat::refusal::Refusal;
 use nixcast_core::chat::stamp::Stamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::chat::http::{ANYWHERE, preflight, registered};
 use crate::chat::store::Search;
 use crate::chat::{Chat, ChatError};
-use crate::web::{Peer, Site};
+use crate::web::{LoginError, Peer, Site};
 
 /// Messages of one user beside their details.
 const DETAILS: u32 = 100;
@@ -133,8 +134,12 @@ async fn log_in(
     Asked(LogIn { name, secret }): Asked<LogIn>,
 ) -> Result<Response, ChatError> {
     let secret = Zeroizing::new(secret);
-    site.admit_moderator(site.client_address(peer.0, &headers), &name, &secret)?;
-    Ok(registered(&site.chat().register_moderator(name).await?))
+    let secret = site.admit_moderator(site.client_address(peer.0, &headers), &name, &secret)?;
+    match site.chat().register_moderator(name, secret).await {
+        // The secret changed this very moment.
+        Err(ChatError::Refused(Refusal::NotDeclared { .. })) => Err(LoginError::Wrong.into()),
+        registration => Ok(registered(&registration?)),
+    }
 }
 
 #[derive(Debug, Deserialize)]

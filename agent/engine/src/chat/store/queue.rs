@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nixcast_core::chat::ids::UserId;
 use nixcast_core::chat::records::{Content, Record};
 use nixcast_core::control::Condition;
 
@@ -120,15 +121,21 @@ impl Queue {
         state.shed();
     }
 
-    /// The bearer of a token that waits to be written.
+    /// The bearer of a token that waits to be written, unless its end waits as well.
     pub(super) fn waiting_bearer(&self, hash: &TokenHash) -> Option<Bearer> {
         let state = self.lock();
-        state.work.writes.iter().find_map(|write| match write {
-            Write::Token { hash: of, user, .. } if of == hash => {
-                Some(Bearer { user: user.clone(), stored: None, used_ms: None })
-            }
+        let mut writes = state.work.writes.iter();
+        let user = writes.find_map(|write| match write {
+            Write::Token { hash: of, user, .. } if of == hash => Some(user),
             _ => None,
-        })
+        })?;
+        let has_ended = writes.any(|write| ends_logins_of(write, user));
+        (!has_ended).then(|| Bearer { user: user.clone(), stored: None, used_ms: None })
+    }
+
+    /// Whether the end of the logins of `user` that are written already waits to be written.
+    pub(super) fn waits_to_end_logins_of(&self, user: &UserId) -> bool {
+        self.lock().work.writes.iter().any(|write| ends_logins_of(write, user))
     }
 
     /// Nothing more will come.
@@ -192,6 +199,10 @@ impl State {
     }
 }
 
+fn ends_logins_of(write: &Write, of: &UserId) -> bool {
+    matches!(write, Write::Record(Record::EndLogins { user }) if user == of)
+}
+
 /// Whether nobody is wronged when it is lost.
 fn is_talk(write: &Write) -> bool {
     match write {
@@ -229,7 +240,7 @@ fn weight(write: &Write) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use nixcast_core::chat::ids::{MessageId, UserId};
+    use nixcast_core::chat::ids::MessageId;
     use nixcast_core::chat::records::Message;
 
     use super::*;

@@ -184,10 +184,11 @@ impl Reader<'_> {
             return Ok(Some(waiting));
         }
         let sql = format!("SELECT {USER}, t.used_ms FROM tokens t JOIN users u ON u.id = t.user WHERE t.hash = ?1");
-        self.one(&sql, params![hash.0], |row| {
+        let bearer = self.one(&sql, params![hash.0], |row| {
             let user = rows::user(row)?;
             Ok(Bearer { user: user.id.clone(), stored: Some(user), used_ms: row.get(10)? })
-        })
+        })?;
+        Ok(bearer.filter(|bearer| !self.queue.waits_to_end_logins_of(&bearer.user)))
     }
 
     pub(super) fn user(&self, id: &UserId) -> rusqlite::Result<Option<User>> {

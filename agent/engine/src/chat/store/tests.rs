@@ -473,3 +473,25 @@ async fn what_can_never_be_written_holds_up_nothing() {
     assert_eq!(store.since(id(0), 10).await.unwrap().messages.len(), 1);
     assert_eq!(kinds(&store), ["ChatEntriesLost"]);
 }
+
+#[tokio::test]
+async fn an_ended_login_opens_nothing_before_and_after_it_is_written() {
+    let store = ChatStore::open(None);
+    let marie = user("marie", Role::Viewer);
+    let (old, new) = (TokenHash([1; 32]), TokenHash([2; 32]));
+    record(&store, Record::User { user: marie.clone() });
+    store.write(Write::Token { hash: old, user: marie.id.clone(), at_ms: 1 });
+    assert!(store.bearer(old).await.unwrap().is_some());
+    record(&store, Record::EndLogins { user: marie.id.clone() });
+    store.write(Write::Token { hash: new, user: marie.id.clone(), at_ms: 2 });
+    assert_eq!(store.bearer(old).await.unwrap(), None);
+    assert_eq!(store.bearer(new).await.unwrap().unwrap().user, marie.id);
+
+    let queue = Queue::default();
+    queue.push(Write::Token { hash: old, user: marie.id.clone(), at_ms: 1 });
+    assert!(queue.waiting_bearer(&old).is_some() && !queue.waits_to_end_logins_of(&marie.id));
+    queue.push(Write::Record(Record::EndLogins { user: marie.id.clone() }));
+    queue.push(Write::Token { hash: new, user: marie.id.clone(), at_ms: 2 });
+    assert_eq!(queue.waiting_bearer(&old), None);
+    assert!(queue.waiting_bearer(&new).is_some() && queue.waits_to_end_logins_of(&marie.id));
+}

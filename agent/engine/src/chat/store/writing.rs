@@ -206,6 +206,7 @@ fn write_record(db: &Connection, record: &Record) -> rusqlite::Result<()> {
     match record {
         Record::User { user } => drop(put_user(db, user)?),
         Record::DeleteUser { user } => delete_user(db, &user.0)?,
+        Record::EndLogins { user } => drop(run(db, "DELETE FROM tokens WHERE user = ?1", params![user.0])?),
         Record::Message { message } => drop(put_message(db, message)?),
         Record::Visibility { ids, hidden, revised } => {
             let sql = "UPDATE messages SET hidden_ms = ?2, hidden_because = ?3, revised = ?4 WHERE id = ?1";

@@ -11,7 +11,7 @@ struct Desk {
 impl Desk {
     async fn open(folder: Option<&TempDir>) -> Self {
         let place = Venue::open(folder).await;
-        place.chat.declare(rules(), BTreeSet::from(["Marie".to_owned()])).await.unwrap();
+        place.chat.declare(rules(), [("Marie".to_owned(), secret())].into()).await.unwrap();
         let (token, paul) = place.register("Paul").await;
         place.chat.apply(Command::Promote { by: By::Operator, user: UserId(paul) }).await.unwrap();
         Self { place, token }
@@ -119,7 +119,7 @@ async fn whoever_is_banned_or_paused_is_listed_until_it_ends() {
 async fn only_moderators_moderate_and_nobody_locks_themselves_out() {
     let desk = Desk::open(None).await;
     let (anna_token, anna_id) = desk.place.register("Anna").await;
-    let marie = desk.place.chat.register_moderator("Marie".to_owned()).await.unwrap();
+    let marie = desk.place.chat.register_moderator("Marie".to_owned(), secret()).await.unwrap();
     for (token, expected) in [("unknown", 401), (anna_token.as_str(), 403)] {
         for path in ["moderation/messages", "moderation/users", "moderation/audit", "bans"] {
             assert_eq!(desk.place.get(&format!("/api/chat/{path}?accessToken={token}")).await.0, expected, "{path}");

@@ -21,15 +21,15 @@ pub(crate) enum LoginError {
 pub(crate) struct Logins(Arc<Mutex<Attempts>>);
 
 impl Logins {
-    /// Whether `is_right`, which is not asked while `client` has to wait. One at a time, so that many guesses at once
+    /// What `check` gives, which is not asked while `client` has to wait. One at a time, so that many guesses at once
     /// count as many. A success forgives nothing: a moderator could guess another's secret between two of them.
-    pub(crate) fn admit(&self, client: IpAddr, is_right: impl FnOnce() -> bool) -> Result<(), LoginError> {
+    pub(crate) fn admit<T>(&self, client: IpAddr, check: impl FnOnce() -> Option<T>) -> Result<T, LoginError> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wait) = attempts.wait(client, Instant::now()) {
             return Err(LoginError::TooMany(wait));
         }
-        if is_right() {
-            return Ok(());
+        if let Some(right) = check() {
+            return Ok(right);
         }
         counts::LOGINS_FAILED.add(1);
         if attempts.failed(client, Instant::now()) {
@@ -49,11 +49,11 @@ mod tests {
     fn guessing_has_to_wait_whoever_succeeds_meanwhile() {
         let (logins, here) = (Logins::default(), IpAddr::from([192, 0, 2, 1]));
         for guess in 0..5 {
-            assert_eq!(logins.admit(here, || true), Ok(()), "{guess}");
-            assert_eq!(logins.admit(here, || false), Err(LoginError::Wrong), "{guess}");
+            assert_eq!(logins.admit(here, || Some(guess)), Ok(guess), "{guess}");
+            assert_eq!(logins.admit(here, || None::<u8>), Err(LoginError::Wrong), "{guess}");
         }
-        let Err(LoginError::TooMany(wait)) = logins.admit(here, || true) else { panic!("no wait") };
+        let Err(LoginError::TooMany(wait)) = logins.admit(here, || Some(())) else { panic!("no wait") };
         assert!(wait <= Duration::from_secs(1), "{wait:?}");
-        assert_eq!(logins.admit(IpAddr::from([192, 0, 2, 2]), || true), Ok(()), "others do not wait");
+        assert_eq!(logins.admit(IpAddr::from([192, 0, 2, 2]), || Some(())), Ok(()), "others do not wait");
     }
 }

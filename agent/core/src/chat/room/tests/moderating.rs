@@ -8,7 +8,7 @@ fn by(name: &str) -> By {
 fn scene() -> Scene {
     let mut scene = Scene::with_anna_and_ben(ChatRules::default());
     scene.declare(&["Marie"]);
-    scene.ok(Command::RegisterModerator { id: id("Marie"), name: "Marie".to_owned() });
+    scene.ok(Command::RegisterModerator { id: id("Marie"), name: "Marie".to_owned(), secret: secret(1) });
     scene.register("Paul");
     scene.ok(Command::Promote { by: by("Marie"), user: id("Paul") });
     scene.join(3, "Marie");

@@ -105,7 +105,8 @@ fn accounts_are_not_made_by_the_thousand() {
 #[test]
 fn moderators_and_bots_are_the_same_user_each_time() {
     let mut scene = Scene::new(ChatRules::default());
-    let moderator = |number: &str| Command::RegisterModerator { id: id(number), name: "Marie".to_owned() };
+    let moderator =
+        |number: &str| Command::RegisterModerator { id: id(number), name: "Marie".to_owned(), secret: secret(1) };
     assert_eq!(scene.refused(moderator("1")), Refusal::NotDeclared { name: "Marie".to_owned() });
     scene.declare(&["Marie"]);
     let first = scene.run(moderator("1")).result.unwrap();

@@ -65,8 +65,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (by(), host()).prop_map(|(by, host)| Command::BanNetwork {
             by, network: host.to_string(), from: None, seconds: Some(5), note: String::new()
         }),
-        1 => any::<bool>().prop_map(|declared| Command::SetModerators {
-            names: declared.then(|| "Marie".to_owned()).into_iter().collect()
+        1 => prop::option::of(1..3u8).prop_map(|declared| Command::SetModerators {
+            declared: declared.map(|number| ("Marie".to_owned(), secret(number))).into_iter().collect()
         }),
         1 => (0_u32..3, any::<bool>(), 0_u32..4).prop_map(|(slow, established, history)| Command::SetRules {
             rules: ChatRules {
@@ -204,8 +204,8 @@ fn scene(watcher: &mut Watcher) -> Scene {
     let guests = NAMES.iter().filter(|name| **name != "Marie");
     let register =
         guests.map(|name| Command::Register { id: id(name), name: Some((*name).to_owned()), address: address(1) });
-    let declare = Command::SetModerators { names: BTreeSet::from(["Marie".to_owned()]) };
-    let moderator = Command::RegisterModerator { id: id("Marie"), name: "Marie".to_owned() };
+    let declare = Command::SetModerators { declared: [("Marie".to_owned(), secret(1))].into() };
+    let moderator = Command::RegisterModerator { id: id("Marie"), name: "Marie".to_owned(), secret: secret(1) };
     for command in register.chain([declare, moderator, Command::StreamStarted]).collect::<Vec<_>>() {
         let effects = scene.ok(command.clone());
         watcher.watch(&scene, &effects, &command, true);
@@ -255,7 +255,7 @@ proptest! {
         }
         // The next engine goes on with the same room.
         let mut next = Scene { room: Room::new(scene.room.rules.clone(), watcher.store.snapshot(scene.now)), ..scene };
-        next.declare(&scene.room.declared.iter().map(String::as_str).collect::<Vec<_>>());
+        next.ok(Command::SetModerators { declared: scene.room.declared.clone() });
         let now = scene.now + 2_000;
         for room in [&mut scene.room, &mut next.room] {
             room.apply(Command::Tick, Moment { ms: now, entropy: 0 });

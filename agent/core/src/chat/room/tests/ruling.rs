@@ -114,3 +114,32 @@ fn the_defaults_are_owncasts() {
     assert_eq!(rules, ChatRules::default());
     assert_eq!(serde_json::to_value(rules).unwrap()["maxMessageBytes"], 2048);
 }
+
+#[test]
+fn another_secret_ends_the_logins_made_with_the_one_before() {
+    let declared = |number: u8| Command::SetModerators { declared: [("Marie".to_owned(), secret(number))].into() };
+    let log_in =
+        |number: u8| Command::RegisterModerator { id: id("Marie"), name: "Marie".to_owned(), secret: secret(number) };
+    let mut scene = Scene::new(ChatRules::default());
+    scene.ok(declared(1));
+    scene.ok(log_in(1));
+    scene.join(1, "Marie");
+    assert_eq!(scene.ok(declared(1)), [], "the same secret disturbs nobody");
+    let marie = scene.room.user(&id("Marie")).unwrap().clone();
+
+    let effects = scene.ok(declared(2));
+    assert_eq!(closed(&effects), [(1, CloseReason::LoginEnded)]);
+    assert_eq!(types_sent(&effects, 1), ["ERROR_NEEDS_REGISTRATION"]);
+    assert!(records(&effects).contains(&&Record::EndLogins { user: id("Marie") }));
+    assert!(!scene.room.moderates(&marie), "as the store knows her still");
+    assert_eq!(scene.refused(log_in(1)), Refusal::NotDeclared { name: "Marie".to_owned() });
+    let Done::Registered(again) = scene.run(log_in(2)).result.unwrap() else { panic!() };
+    assert_eq!(again.id, marie.id, "the same moderator");
+    assert!(scene.room.moderates(&again));
+
+    // The next engine learns of a third secret that came while there was none.
+    let snapshot = Snapshot { users: vec![*again], ..Snapshot::default() };
+    let mut next = Scene::from(ChatRules::default(), snapshot);
+    assert_eq!(records(&next.ok(declared(2))), Vec::<&Record>::new(), "a restart ends nothing");
+    assert!(records(&next.ok(declared(3))).contains(&&Record::EndLogins { user: id("Marie") }));
+}

@@ -258,7 +258,7 @@ fn what_a_person_wrote_stays_text_in_what_they_are_told() {
     let mut scene = Scene::with_anna_and_ben(ChatRules::default());
     scene.ok(Command::RegisterBot { id: id("b"), token: "<b>".to_owned(), scopes: Vec::new() });
     scene.declare(&["<i>\"&'"]);
-    let moderator = Command::RegisterModerator { id: id("m"), name: "<i>\"&'".to_owned() };
+    let moderator = Command::RegisterModerator { id: id("m"), name: "<i>\"&'".to_owned(), secret: secret(1) };
     scene.ok(moderator);
     scene.join(5, "m");
     let rename = Command::Rename { connection: ConnectionId(5), name: "x".to_owned() };

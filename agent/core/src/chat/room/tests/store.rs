@@ -20,6 +20,7 @@ impl Store {
     pub(super) fn write(&mut self, record: Record) {
         match record {
             Record::User { user } => drop(self.users.insert(user.id.clone(), user)),
+            Record::EndLogins { .. } => {}
             Record::DeleteUser { user } => {
                 self.users.remove(&user);
                 self.delete(|message| message.author() == Some(&user));
