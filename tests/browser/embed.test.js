@@ -48,7 +48,10 @@ describe('the player in another page', { timeout: 300_000 }, () => {
       const { viewer, frame } = await open('embed/video', width, height);
       await frame.getByText('The next tide is at nine.').waitFor();
       assert.ok(await fits(frame, '.offline, .offline-message'), `at ${width}`);
-      assert.deepEqual(await viewer.barriers(), []);
+      for (const colorScheme of ['light', 'dark']) {
+        await viewer.page.emulateMedia({ colorScheme });
+        assert.deepEqual(await viewer.barriers(), []);
+      }
       assert.deepEqual(await seen(frame), []);
       await viewer.close();
     }

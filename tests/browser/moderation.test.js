@@ -196,6 +196,22 @@ describe('moderation', { timeout: 300_000 }, () => {
     }
   });
 
+  it('can be read on every page that shows the chat, in the dark and in the light', async () => {
+    const [anna, boss] = [await join(scene), await moderator()];
+    await isSaid(anna, 'a word to be read');
+    await anna.page.getByLabel('Question', { exact: true }).check();
+    await isSaid(anna, 'Can this be read?');
+    for (const path of ['', 'embed/chat/readwrite', 'embed/chat/readonly', 'stage', 'moderate']) {
+      await boss.page.goto(`${scene.server.page}${path}`);
+      await boss.page.locator('.line-body').getByText('Can this be read?').filter({ visible: true }).first().waitFor();
+      for (const colorScheme of ['light', 'dark']) {
+        await boss.page.emulateMedia({ colorScheme });
+        assert.deepEqual(await boss.barriers(), [], `/${path} in the ${colorScheme}`);
+      }
+      assert.equal(await boss.overhang(), 0);
+    }
+  });
+
   it('is in the viewers\' page as well, which fetches nothing of the moderators\' view', async () => {
     const [anna, boss] = [await join(scene), await moderator()];
     await boss.page.goto(scene.server.page);
