@@ -7,10 +7,12 @@ mod body;
 mod emoji;
 mod host;
 pub(crate) mod http;
+mod line;
 pub(crate) mod moderation;
-mod ring;
 mod socket;
 pub(crate) mod store;
+mod tellers;
+mod telling;
 pub(crate) mod tokens;
 
 #[cfg(test)]

@@ -4,16 +4,14 @@
 //! What is asked for comes as an [`Order`], in order. Newcomers are let in between two tellings, so that what they are
 //! told first and what follows neither overlap nor leave anything out.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use nixcast_core::chat::command::Command;
-use nixcast_core::chat::effect::{CloseReason, Done, Effect, Outcome};
+use nixcast_core::chat::effect::{Done, Effect, Outcome};
 use nixcast_core::chat::ids::{ConnectionId, MessageId, Moment, UserId};
 use nixcast_core::chat::records::Record;
 use nixcast_core::chat::refusal::Refusal;
@@ -24,8 +22,10 @@ use nixcast_core::chat::webhooks::WebhookEvent;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::ring::{Follower, Ring, join};
+use super::line::{End, Line, Whose};
 use super::store::{ChatStore, TokenHash, Write};
+use super::tellers::{Aside, Tellers};
+use super::telling::Telling;
 use crate::broadcast::unix_millis;
 use crate::web::view::BroadcastView;
 
@@ -49,9 +49,6 @@ const MOST_NEWCOMERS: usize = 200;
 
 /// Orders taken at once.
 const BATCH: usize = 256;
-
-/// What one socket alone is to be told and has not taken yet. Whoever lets more pile up is sent away.
-const MOST_ASIDE: usize = 32;
 
 /// What becomes of a command.
 pub(crate) type Answer = Result<Done, Refusal>;
@@ -103,20 +100,8 @@ pub(super) struct Newcomer {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) presence: Presence,
-    /// To be told before anything else.
-    pub(super) first: Vec<Utf8Bytes>,
-    /// What everybody is told.
-    pub(super) all: Follower,
-    /// What this socket alone is told. Whatever everybody was told before is in `all` already. In boxes, because each
-    /// queue has the memory for 32 from its beginning.
-    pub(super) aside: mpsc::Receiver<Box<Aside>>,
-}
-
-#[derive(Debug)]
-pub(super) enum Aside {
-    Text(Utf8Bytes),
-    /// To be closed after this time, and told nothing more.
-    Close(CloseReason, Duration),
+    /// What is told, from the first word.
+    pub(super) line: Arc<Line>,
 }
 
 /// Sockets that have gone, noted by whoever held them. No longer than there are sockets.
@@ -145,11 +130,11 @@ impl Drop for Presence {
 pub(super) struct Host {
     room: Room,
     store: ChatStore,
-    ring: Ring,
-    sockets: HashMap<ConnectionId, mpsc::Sender<Box<Aside>>>,
+    /// For everybody, at the next telling.
+    telling: Telling,
+    tellers: Tellers,
+    sockets: u32,
     newcomers: Vec<Newcomer>,
-    /// To be said after the next telling, in order.
-    aside: Vec<(ConnectionId, Aside)>,
     gone: Gone,
     /// Whether something was handed to the store since the last telling.
     has_written: bool,
@@ -174,10 +159,10 @@ impl Host {
         Self {
             room,
             store,
-            ring: Ring::default(),
-            sockets: HashMap::new(),
+            telling: Telling::default(),
+            tellers: Tellers::default(),
+            sockets: 0,
             newcomers: Vec::new(),
-            aside: Vec::new(),
             gone: Gone::default(),
             has_written: false,
             next_connection: 1,
@@ -210,7 +195,7 @@ impl Host {
                     }
                     batch.drain(..).for_each(|order| self.take(order));
                 }
-                () = sleep_until(self.told + self.pause()), if self.has_news() => self.tell().await,
+                () = self.is_due(), if self.has_news() => self.tell().await,
                 _tick = ticks.tick() => self.tick(),
                 changed = broadcast.changed(), if is_followed => {
                     is_followed = changed.is_ok();
@@ -228,7 +213,8 @@ impl Host {
 
     fn tick(&mut self) {
         for connection in self.gone.take() {
-            self.sockets.remove(&connection);
+            self.sockets = self.sockets.saturating_sub(1);
+            self.tellers.forget(connection);
             let _no_refusal = self.apply(Command::Leave { connection });
         }
         let _no_refusal = self.apply(Command::Tick);
@@ -275,16 +261,16 @@ impl Host {
             Effect::Broadcast(event) => {
                 self.history = None;
                 self.last_id = self.last_id.max(Some(event.id));
-                self.ring.push(&event);
+                self.telling.push(&event);
             }
             Effect::Send { connection, event } => {
-                let mut texts = Vec::new();
-                join(&mut texts, &event);
-                self.aside.extend(texts.into_iter().map(|text| (connection, Aside::Text(text.into()))));
+                let mut telling = Telling::default();
+                telling.push(&event);
+                self.tellers.tell_aside(connection, Aside::Frames(telling.take()));
             }
             Effect::Close { connection, reason, after_ms } => {
                 let after = Duration::from_millis(after_ms.into());
-                self.aside.push((connection, Aside::Close(reason, after)));
+                self.tellers.tell_aside(connection, Aside::End(End::Closed(reason, after)));
             }
             Effect::Store(Record::Prune { before }) => {
                 self.history = None;
@@ -303,14 +289,14 @@ impl Host {
         }
     }
 
-    /// Between the last telling and the next.
-    fn pause(&self) -> Duration {
-        let sockets = u32::try_from(self.sockets.len()).unwrap_or(u32::MAX);
-        TELLING.max(TELLING_OF_ONE.saturating_mul(sockets))
+    /// Waits for the next telling.
+    async fn is_due(&self) {
+        sleep_until(self.told + TELLING.max(TELLING_OF_ONE.saturating_mul(self.sockets))).await;
+        self.tellers.ready().await;
     }
 
     fn has_news(&self) -> bool {
-        self.ring.has_news() || !self.aside.is_empty() || !self.newcomers.is_empty()
+        !self.telling.is_empty() || self.tellers.has_news() || !self.newcomers.is_empty()
     }
 
     /// Tells everybody, then each alone, and lets newcomers in. What was told to somebody is found again after a crash:
@@ -320,10 +306,7 @@ impl Host {
             // A store that is slow or has no answer says so itself.
             let _is_written = timeout(WRITTEN, self.store.flush()).await;
         }
-        self.ring.turn();
-        for (connection, aside) in std::mem::take(&mut self.aside) {
-            self.say_aside(connection, aside);
-        }
+        self.tellers.tell(&self.telling.take());
         let rest = self.newcomers.split_off(self.newcomers.len().min(MOST_NEWCOMERS));
         for newcomer in std::mem::replace(&mut self.newcomers, rest) {
             self.let_in(newcomer);
@@ -335,16 +318,6 @@ impl Host {
             self.noted_id = Some(last_id);
         }
         self.told = Instant::now();
-    }
-
-    fn say_aside(&mut self, connection: ConnectionId, aside: Aside) {
-        let Some(socket) = self.sockets.get(&connection) else { return };
-        let is_last = matches!(aside, Aside::Close(..));
-        // One that takes nothing is sent away: it finds its queue closed.
-        let is_taken = socket.try_send(Box::new(aside)).is_ok();
-        if is_last || !is_taken {
-            self.sockets.remove(&connection);
-        }
     }
 
     fn let_in(&mut self, newcomer: Newcomer) {
@@ -364,18 +337,19 @@ impl Host {
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         let Outcome { effects, result } = self.room.apply(Command::Join { connection, user, address, since }, now());
-        let mut first = Vec::new();
+        let mut first = Telling::default();
         for effect in effects {
             match effect {
-                Effect::Send { connection: to, event } if to == connection => join(&mut first, &event),
+                Effect::Send { connection: to, event } if to == connection => first.push(&event),
                 effect => self.carry_out(effect),
             }
         }
         let seat = result.map(|_joined| {
-            let (sender, aside) = mpsc::channel(MOST_ASIDE);
-            self.sockets.insert(connection, sender);
-            let presence = Presence { connection, gone: self.gone.clone() };
-            Seat { presence, first: first.into_iter().map(Utf8Bytes::from).collect(), all: self.ring.follow(), aside }
+            let line = Arc::new(Line::default());
+            line.tell(&first.take(), Whose::Its);
+            self.tellers.let_in(connection, Arc::clone(&line));
+            self.sockets += 1;
+            Seat { presence: Presence { connection, gone: self.gone.clone() }, line }
         });
         // If nobody waits any more the seat is dropped, and with it the presence.
         let _is_awaited = reply.send(seat);

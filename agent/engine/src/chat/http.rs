@@ -1,5 +1,7 @@
 //! The chat over HTTP, as Owncast's clients know it: to come in, the history, emoji, and the socket.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
@@ -7,20 +9,25 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
-    CONTENT_TYPE, RETRY_AFTER,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONNECTION,
+    CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use hyper::upgrade::{OnUpgrade, Parts};
+use hyper_util::rt::TokioIo;
 use nixcast_core::chat::refusal::Refusal;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tungstenite::handshake::derive_accept_key;
 
 use super::host::Seat;
-use super::{Chat, ChatError, Registration, moderation, socket};
-use crate::tasks::chain;
+use super::socket::Socket;
+use super::{Chat, ChatError, Registration, moderation};
+use crate::tasks::{self, chain};
 use crate::web::{LoginError, Peer, Site};
 
 /// Longest request to come in.
@@ -158,7 +165,7 @@ async fn emoji(State(site): State<Site>, Path(file): Path<String>, headers: Head
 
 /// What becomes of a client that wants a socket.
 enum Entrance {
-    Seat(Box<Seat>),
+    Seat(Seat),
     /// It is let in to be told this, and sent away.
     Told(&'static str),
     /// It is let in and sent away without a word.
@@ -172,15 +179,18 @@ async fn open(
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     Query(credentials): Query<Credentials>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Option<Extension<OnUpgrade>>,
+    wish: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let chat = site.chat().clone();
     if !chat.rules().enable {
         return CHAT_DISABLED.into_response();
     }
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
+    if let Err(rejection) = wish {
+        return rejection.into_response();
+    }
+    let (Some(Extension(upgrade)), Some(key)) = (upgrade, headers.get(SEC_WEBSOCKET_KEY)) else {
+        return StatusCode::UPGRADE_REQUIRED.into_response();
     };
     let Ok(place) = chat.0.places.clone().try_acquire_owned() else { return TOO_MANY.into_response() };
     let address = site.client_address(peer.0, &headers);
@@ -188,19 +198,24 @@ async fn open(
         Entrance::Answer(response) => return response,
         entrance => entrance,
     };
-    upgrade
-        .read_buffer_size(socket::READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(socket::MOST_BYTES)
-        .max_frame_size(socket::MOST_BYTES)
-        .on_upgrade(async move |socket| serve(chat, socket, entrance, place).await)
+    tasks::spawn("chat-socket", serve(chat, upgrade, entrance, place));
+    // RFC 6455, section 4.2.2.
+    let accept = derive_accept_key(key.as_bytes());
+    let headers = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, &*accept)];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
-async fn serve(chat: Chat, mut socket: axum::extract::ws::WebSocket, entrance: Entrance, place: OwnedSemaphorePermit) {
+async fn serve(chat: Chat, upgrade: OnUpgrade, entrance: Entrance, place: OwnedSemaphorePermit) {
+    // Whoever has gone meanwhile leaves the room as well.
+    let Ok(upgraded) = upgrade.await else { return };
+    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return tracing::error!("a chat socket is no TCP stream");
+    };
+    let open = |line| Socket::new(io.into_inner(), &read_buf, line);
     match entrance {
-        Entrance::Seat(seat) => socket::talk(chat, socket, *seat).await,
-        Entrance::Told(text) => socket::turn_away(socket, text).await,
-        Entrance::Silence | Entrance::Answer(_) => socket::leave(&mut socket).await,
+        Entrance::Seat(seat) => open(seat.line).talk(chat, seat.presence).await,
+        Entrance::Told(text) => open(Arc::default()).turn_away(text).await,
+        Entrance::Silence | Entrance::Answer(_) => open(Arc::default()).leave().await,
     }
     drop(place);
 }
@@ -214,7 +229,7 @@ async fn enter(chat: &Chat, credentials: Credentials, address: std::net::IpAddr)
         Err(error) => Err(error),
     };
     match seat {
-        Ok(seat) => Entrance::Seat(Box::new(seat)),
+        Ok(seat) => Entrance::Seat(seat),
         Err(ChatError::Unknown | ChatError::Refused(Refusal::NoSuchUser)) => Entrance::Told(NEEDS_REGISTRATION),
         Err(ChatError::Refused(refusal)) => match refusal {
             Refusal::Disabled => Entrance::Told(USER_DISABLED),

@@ -420,7 +420,7 @@ async fn who_does_not_listen_holds_up_nobody() {
     let (token, _) = place.register("Deaf").await;
     let deaf = place.enter(&token).await;
     let mut talking = place.enter(&talker).await;
-    // Far more than a ring and the buffers of a socket hold.
+    // Far more than may wait and the buffers of a socket hold.
     let text = "x".repeat(30_000);
     for round in 0..80 {
         for number in 0..8 {
