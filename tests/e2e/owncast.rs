@@ -168,6 +168,9 @@ fn what_is_not_here_is_empty_and_not_missing() {
     assert_eq!(get(&server, "/api/federation/servers"), json!([]));
     assert_eq!(http::get(server.http_port(), "/api/ping").unwrap().status, 200);
     assert_eq!(http::get(server.http_port(), "/api/yp").unwrap().status, 404);
+    let config = get(&server, "/api/config");
+    assert_eq!(config["schedule"], json!({ "enabled": false, "showCountdown": false, "chatOpenMinutesBefore": 0 }));
+    assert!(config.get("streamTitle").is_none(), "{config}");
     let report = r#"{"bandwidth":1,"latency":2,"errors":0,"downloadDuration":1,"qualityVariantChanges":0}"#;
     assert_eq!(http::post(server.http_port(), "/api/metrics/playback", &[], report).unwrap().status, 200);
     for path in ["/logo/external", "/favicon.ico"] {
@@ -223,6 +226,8 @@ fn every_endpoint_is_what_the_table_says() {
             other => panic!("{other} {path}"),
         };
         let expected: &[u16] = match state.as_str() {
+            // Nothing that could be a report.
+            "served" if path == "/api/metrics/cmcd" => &[400],
             // Without a token, and without what makes a request one for a socket.
             "served" if path == "/api/chat" => &[401],
             // No such user, no such client, no message named, and one that refuses whatever comes.
@@ -241,10 +246,76 @@ fn every_endpoint_is_what_the_table_says() {
             "served" if path == "/ws" => &[400, 426],
             "served" => &[200],
             "declared" => &[409],
+            // As Owncast answers while it does not federate.
+            "planned" if !path.starts_with("/api/") || path == "/api/v1/instance" => &[405],
             "planned" | "refused" => &[404],
             other => panic!("{path}: {other}"),
         };
         assert!(expected.contains(&reply.status), "{method} {path} is {state}, and the answer is {}", reply.status);
+    }
+}
+
+#[test]
+fn a_playlist_is_found_under_the_number_that_owncast_gives_its_rung() {
+    let server = Scene::with_key().start();
+    let ask = |index: &str| http::get(server.http_port(), &format!("/hls/{index}/stream.m3u8")).unwrap();
+    assert_eq!(ask("0").status, 404, "nothing is on air");
+    let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    let reply = ask("0");
+    assert_eq!((reply.status, reply.header("location")), (307, Some("/hls/video/source/stream.m3u8")));
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(http::get(server.http_port(), "/hls/video/source/stream.m3u8").unwrap().status, 200);
+    for index in ["1", "-1", "source", "99999999999999999999999"] {
+        assert_eq!(ask(index).status, 404, "{index}");
+    }
+}
+
+#[test]
+fn a_bookmark_of_owncasts_admin_leads_to_ours_and_lets_nobody_in() {
+    let mut scene = Scene::new();
+    declare_admin(&mut scene);
+    let server = scene.start();
+    for path in ["/admin/", "/admin/config/general/", "/admin/chat/users/", "/admin/stream-health"] {
+        let shown = |who| http::get_with(server.http_port(), path, who).unwrap();
+        let (stranger, operator) = (shown(&[]), shown(&[RIGHT]));
+        assert_eq!((stranger.status, operator.status, shown(&[WRONG]).status), (401, 200, 401), "{path}");
+        // Without a challenge, so that a browser shows the form to log in.
+        assert!(stranger.text().contains(r#"data-view="admin""#), "{path}: {}", stranger.text());
+        assert_eq!(stranger.header("www-authenticate"), None, "{path}");
+    }
+}
+
+#[test]
+fn what_the_operator_reads_of_what_is_not_here_is_empty() {
+    let mut scene = Scene::new();
+    declare_admin(&mut scene);
+    let server = scene.start();
+    let (no_page, no_list) = (json!({ "total": 0, "results": [] }), json!([]));
+    for (path, expected) in [
+        ("followers", &no_page),
+        ("followers/pending", &no_list),
+        ("followers/blocked", &no_list),
+        ("federation/actions", &no_page),
+        ("schedule", &json!({ "series": [], "events": [] })),
+    ] {
+        let path = format!("/api/admin/{path}");
+        let stranger = http::get(server.http_port(), &path).unwrap();
+        assert_eq!(stranger.status, 401, "{path}");
+        assert!(stranger.text().contains("Unauthorized"), "{path}: {}", stranger.text());
+        let told = http::get_with(server.http_port(), &path, &[RIGHT]).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&told.body).unwrap(), *expected, "{path}");
+    }
+    for path in ["event", "event/delete", "preview"] {
+        let reply = post(&server, &format!("/api/admin/schedule/{path}"), RIGHT);
+        let told: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status, &told["error"]), (409, &json!("notHere")), "{path}");
+    }
+    // Which methods there are anybody may ask, and no other site is let in by it.
+    for path in ["/api/admin/status", "/api/admin/config/name", "/api/admin/chat/messages"] {
+        let reply = http::options(server.http_port(), path).unwrap();
+        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, None), "{path}");
+        assert!(reply.header("allow").is_some(), "{path}");
     }
 }
 
@@ -285,6 +356,15 @@ fn the_operator_reads_the_settings_in_owncasts_shape_and_no_secret() {
     assert_eq!((&config["chatDisabled"], &config["chatJoinMessagesEnabled"]), (&json!(false), &json!(true)));
     assert_eq!(config["forbiddenUsernames"], json!(server.settings.chat.forbidden_names));
     assert_eq!(config["instanceDetails"]["name"], json!(server.settings.instance.name));
+    for (place, expected) in [
+        ("/yp/instanceUrl", json!("")),
+        ("/s3/forcePathStyle", json!(false)),
+        ("/federation/blockedDomains", json!([])),
+        ("/notifications/discord/webhook", json!("")),
+        ("/streamKeyOverridden", json!(false)),
+    ] {
+        assert_eq!(config.pointer(place), Some(&expected), "{place}");
+    }
 
     let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
     server.wait_live();
@@ -292,6 +372,10 @@ fn the_operator_reads_the_settings_in_owncasts_shape_and_no_secret() {
         http::get(server.http_port(), "/hls/video/source/stream.m3u8").ok();
         read("/api/admin/prometheus").contains("owncast_instance_active_viewer_count 1\n").then_some(())
     });
+    let figures = read("/api/admin/prometheus");
+    for name in ["active_chat_client_count", "total_chat_users", "current_chat_message_count", "playback_error_count"] {
+        assert!(figures.contains(&format!("\nowncast_instance_{name} 0\n")), "{name} in {figures}");
+    }
     let points: Value = serde_json::from_str(&read("/api/admin/viewersOverTime?windowStart=0")).unwrap();
     assert!(points[0]["time"].is_string() && points[0]["value"].is_u64(), "{points}");
     assert_eq!(read("/api/admin/viewersOverTime?windowStart=99999999999"), "[]");
@@ -335,5 +419,9 @@ fn what_owncasts_admin_and_collectors_of_servers_read_has_their_shape() {
 
     let report = |body: &str| http::post(server.http_port(), "/api/metrics/cmcd", &[], body).unwrap().status;
     assert_eq!(report(r#"[{"v":2,"e":"t","mtp":5100,"sid":"s","sn":2}]"#), 200);
-    assert_eq!(report("{not json"), 400);
+    for nothing in ["{not json", "", "{}", "[]", "[{}]", "1"] {
+        assert_eq!(report(nothing), 400, "{nothing}");
+    }
+    let query = |query: &str| http::get(server.http_port(), &format!("/api/metrics/cmcd{query}")).unwrap().status;
+    assert_eq!((query("?CMCD=e%3Dt%2Cltc%3D2900"), query(""), query("?CMCD=")), (200, 400, 400));
 }

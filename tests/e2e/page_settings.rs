@@ -200,6 +200,9 @@ fn machines_that_read_the_page_are_told_at_once() {
         "<meta property=\"og:url\" content=\"https://live.example.org/\">",
         "<meta property=\"og:image\" content=\"https://live.example.org/",
         "<meta name=\"twitter:image\" content=\"https://live.example.org/",
+        "<meta name=\"twitter:url\" content=\"https://live.example.org/\">",
+        "<meta property=\"og:video\" content=\"https://live.example.org/hls/stream.m3u8\">",
+        "<meta property=\"og:video:type\" content=\"application/x-mpegURL\">",
     ] {
         assert!(told.contains(part), "{part} in {told}");
     }

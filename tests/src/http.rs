@@ -43,6 +43,11 @@ pub fn post(port: u16, path: &str, headers: &[(&str, &str)], json: &str) -> io::
     ask(port, "POST", path, &[headers, &about].concat(), json)
 }
 
+/// Asks which methods `path` knows.
+pub fn options(port: u16, path: &str) -> io::Result<Reply> {
+    ask(port, "OPTIONS", path, &[], "")
+}
+
 fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;

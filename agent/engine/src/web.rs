@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
@@ -303,8 +303,15 @@ fn routes(site: Site) -> Router {
         .route("/metrics", get(metrics::serve))
         .route("/hls/{*path}", get(hls::serve))
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .method_not_allowed_fallback(other_method)
         .layer(map_response(count))
         .with_state(site)
+}
+
+/// What a method gets that an address does not know. Whoever asks which ones it does know reads `Allow` (RFC 9110,
+/// section 9.3.7); no other site is let in by it.
+async fn other_method(method: Method) -> StatusCode {
+    if method == Method::OPTIONS { StatusCode::NO_CONTENT } else { StatusCode::METHOD_NOT_ALLOWED }
 }
 
 async fn count(response: Response) -> Response {

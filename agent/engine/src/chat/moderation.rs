@@ -14,7 +14,7 @@ use nixcast_core::chat::effect::Done;
 use nixcast_core::chat::events::{Event, EventKind, Standing};
 use nixcast_core::chat::ids::{ConnectionId, MessageId, UserId};
 use nixcast_core::chat::refusal::Refusal;
-use nixcast_core::chat::room::Room;
+use nixcast_core::chat::room::{Connection, Room};
 use nixcast_core::chat::stamp::Stamp;
 use nixcast_core::chat::users::{Role, User, UserView};
 use serde::Serialize;
@@ -22,19 +22,25 @@ use serde::Serialize;
 use super::store::{Found, Search};
 use super::{Chat, ChatError};
 
-/// A socket in the room, in Owncast's shape.
+/// A socket in the room and whose it is, in Owncast's shape.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Client {
+    #[serde(flatten)]
+    pub(crate) socket: Socket,
+    pub(crate) user: UserView,
+    /// Owncast's clients expect it; where an address is nobody here knows.
+    pub(crate) geo: Option<()>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Client {
+pub(crate) struct Socket {
     pub(crate) id: ConnectionId,
-    pub(crate) user: UserView,
     pub(crate) connected_at: Stamp,
     pub(crate) message_count: u32,
     pub(crate) ip_address: IpAddr,
     /// Owncast's clients expect it; what browser somebody has is not kept.
     pub(crate) user_agent: &'static str,
-    /// Likewise: where an address is nobody here knows.
-    pub(crate) geo: Option<()>,
 }
 
 /// A user with what moderators want to know of them.
@@ -63,7 +69,7 @@ pub(crate) enum Moderator {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Details {
     pub(crate) user: UserView,
-    pub(crate) connected_clients: Vec<Client>,
+    pub(crate) connected_clients: Vec<Socket>,
     pub(crate) messages: Vec<Written>,
 }
 
@@ -149,7 +155,7 @@ impl Chat {
 
     /// Everybody who is in the room, in the order of their coming.
     pub(crate) async fn clients(&self) -> Result<Vec<Client>, ChatError> {
-        self.look(|room, _now_ms| clients(room, None)).await
+        self.look(|room, _now_ms| clients(room)).await
     }
 
     /// What people wrote that fits `search`, newest first.
@@ -183,7 +189,7 @@ impl Chat {
         let messages = self.written(search).await?;
         self.look(move |room, _now_ms| {
             let user = room.view(room.user(&id).unwrap_or(&stored));
-            Details { user, connected_clients: clients(room, Some(&id)), messages }
+            Details { user, connected_clients: sockets_of(room, &id), messages }
         })
         .await
     }
@@ -251,21 +257,28 @@ fn hides(deed: &AuditEntry) -> bool {
     matches!(deed.action, AuditAction::Hide | AuditAction::RemoveAll | AuditAction::Ban)
 }
 
-fn clients(room: &Room, of: Option<&UserId>) -> Vec<Client> {
-    let client = |(id, connection): (ConnectionId, &nixcast_core::chat::room::Connection)| {
+fn clients(room: &Room) -> Vec<Client> {
+    let client = |(id, connection): (ConnectionId, &Connection)| {
         let user =
             room.user(&connection.user).map_or_else(|| UserView::unknown(&connection.user), |user| room.view(user));
-        Client {
-            id,
-            user,
-            connected_at: Stamp(connection.joined_ms),
-            message_count: connection.messages,
-            ip_address: connection.address,
-            user_agent: "",
-            geo: None,
-        }
+        Client { socket: socket(id, connection), user, geo: None }
     };
-    room.connections().filter(|(_, connection)| of.is_none_or(|of| connection.user == *of)).map(client).collect()
+    room.connections().map(client).collect()
+}
+
+fn sockets_of(room: &Room, of: &UserId) -> Vec<Socket> {
+    let theirs = room.connections().filter(|(_, connection)| connection.user == *of);
+    theirs.map(|(id, connection)| socket(id, connection)).collect()
+}
+
+fn socket(id: ConnectionId, connection: &Connection) -> Socket {
+    Socket {
+        id,
+        connected_at: Stamp(connection.joined_ms),
+        message_count: connection.messages,
+        ip_address: connection.address,
+        user_agent: "",
+    }
 }
 
 fn people(room: &Room, text: &str, stored: Vec<User>, most: usize, now_ms: i64) -> Vec<Person> {

@@ -228,11 +228,12 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::Nobody => (StatusCode::FORBIDDEN, "nobody can log in: declare services.nixcast.admin.passwordFile\n"),
-            Self::Unnamed => {
-                (StatusCode::UNAUTHORIZED, "log in with the name and password of services.nixcast.admin\n")
-            }
-            Self::LoggedOut => (StatusCode::UNAUTHORIZED, "log in at /admin\n"),
-            Self::Wrong => (StatusCode::UNAUTHORIZED, "wrong name or password\n"),
+            Self::Unnamed => (
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized: log in with the name and password of services.nixcast.admin\n",
+            ),
+            Self::LoggedOut => (StatusCode::UNAUTHORIZED, "Unauthorized: log in at /admin\n"),
+            Self::Wrong => (StatusCode::UNAUTHORIZED, "Unauthorized: wrong name or password\n"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords from this address\n"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many logins at this moment\n"),
         };

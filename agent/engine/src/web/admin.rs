@@ -89,6 +89,7 @@ struct HealthStatus {
     /// False while viewers see or hear that something is wrong.
     healthy: bool,
     /// Of the viewers who report, those whose picture has not stood still in the last minute; none while nobody reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
     health_percentage: Option<usize>,
     /// What there is to say, worst first; empty while all is well.
     message: String,

@@ -81,6 +81,12 @@ impl Hardware {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The last look at the CPU, per cent; none before there is one.
+    pub(super) fn cpu(&self) -> Option<usize> {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.cpu.back().and_then(|point| usize::try_from(point.value).ok())
+    }
+
     fn keep(&self, look: Look, now_ms: i64) {
         let Ok(time) = Timestamp::from_millisecond(now_ms) else { return };
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,12 +10,12 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use nixcast_core::hls::{Answer, Moment, Reload, Track, parent_of};
 
-use super::{Peer, Site};
+use super::{Peer, Site, owncast};
 use crate::broadcast::unix_millis;
 use crate::store::Found;
 
@@ -69,6 +69,9 @@ pub(super) async fn serve(
             }
         }
         return media_playlist(&site, &track, reload).await;
+    }
+    if let Some(index) = owncasts_index(&path) {
+        return owncast::playlist_of(&site, index).map_or_else(missing, |playlist| elsewhere(&playlist));
     }
     match site.store.get(&path) {
         Found::Pieces(pieces) => media(pieces),
@@ -130,6 +133,18 @@ fn playlist_track(path: &str) -> Option<Track> {
         ["video", rung, "stream.m3u8"] => Some(Track::Video(rung.to_owned())),
         _ => None,
     }
+}
+
+/// The rung whose playlist Owncast has at `path`: "0/stream.m3u8" is the first in its order.
+fn owncasts_index(path: &str) -> Option<usize> {
+    path.strip_suffix("/stream.m3u8")?.parse().ok()
+}
+
+fn elsewhere(playlist: &str) -> Response {
+    let mut response = Redirect::temporary(playlist).into_response();
+    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), ANY_ORIGIN];
+    response.headers_mut().extend(headers);
+    response
 }
 
 /// A cache that keeps this would hide the segment or the broadcast that comes next.

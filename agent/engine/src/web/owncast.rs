@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::Site;
+pub(super) use public::playlist_of;
 
 pub(super) fn routes() -> Router<Site> {
     chat::routes()
@@ -48,6 +49,14 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/admin/logs/warnings", get(figures::warnings))
         .route("/api/admin/webhooks", get(admin::webhooks))
         .route("/api/admin/prometheus", get(admin::prometheus))
+        .route("/api/admin/followers", get(public::no_page))
+        .route("/api/admin/followers/pending", get(public::no_list))
+        .route("/api/admin/followers/blocked", get(public::no_list))
+        .route("/api/admin/federation/actions", get(public::no_page))
+        .route("/api/admin/schedule", get(admin::schedule))
+        .route("/api/admin/schedule/event", post(declared::refuse_schedule))
+        .route("/api/admin/schedule/event/delete", post(declared::refuse_schedule))
+        .route("/api/admin/schedule/preview", post(declared::refuse_schedule))
         .route("/api/admin/config/{*path}", post(declared::refuse))
         .route("/api/admin/webhooks/create", post(declared::refuse_webhook))
         .route("/api/admin/webhooks/delete", post(declared::refuse_webhook))
@@ -58,6 +67,13 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/admin/accesstokens/create", post(tokens::create))
         .route("/api/admin/accesstokens/delete", post(tokens::delete))
         .merge(integrations::routes())
+        .merge(unfederated())
+}
+
+fn unfederated() -> Router<Site> {
+    let paths = ["/.well-known/webfinger", "/.well-known/x-nodeinfo2", "/api/v1/instance", "/federation/"];
+    let router = Router::new().route("/federation/{*path}", get(public::not_federating));
+    paths.into_iter().fold(router, |router, path| router.route(path, get(public::not_federating)))
 }
 
 /// Where the multivariant playlist is.

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
+use super::access::{Operator, Refusal};
 use super::shell::{ChatPage, ChatWish};
 use super::{Site, action, assets, custom, owncast, shell};
 use crate::broadcast::unix_seconds;
@@ -35,6 +36,8 @@ pub(super) fn routes() -> Router<Site> {
         .route("/moderate", get(|site| chat_page(site, ChatPage::Moderate, shell::SECURITY_HEADERS)))
         .route("/stage", get(|site| chat_page(site, ChatPage::Stage, shell::SECURITY_HEADERS)))
         .route("/admin", get(admin))
+        .route("/admin/", get(old_admin))
+        .route("/admin/{*path}", get(old_admin))
         .route("/theme.css", get(theme))
         .route("/custom.css", get(custom_css))
         .route("/custom.js", get(custom_javascript))
@@ -76,6 +79,15 @@ async fn chat_page(
 async fn admin(State(site): State<Site>) -> Response {
     let look = site.look();
     page(shell::admin_page(&site.snapshot(&look)), shell::ADMIN_HEADERS)
+}
+
+/// The addresses of Owncast's admin pages, which people have bookmarked: the view, where they log in if they have not.
+async fn old_admin(operator: Result<Operator, Refusal>, State(site): State<Site>) -> Response {
+    let mut response = admin(State(site)).await;
+    if let Err(refusal) = operator {
+        *response.status_mut() = refusal.into_response().status();
+    }
+    response
 }
 
 async fn embed(State(site): State<Site>) -> Response {

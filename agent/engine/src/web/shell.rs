@@ -20,6 +20,7 @@ pub(crate) use theme::{Colours, is_colour, theme_css};
 use nixcast_schema::Autoplay;
 
 use super::assets::{Entry, entry};
+use super::owncast::PLAYLIST;
 use super::view::{BroadcastView, PageView, Snapshot};
 
 /// Headers of the page. The policy: nothing from elsewhere, nothing inline, no string turned into script. `blob:` is
@@ -100,7 +101,7 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64, wish: ChatWish) -> Markup {
                         @if has_chat { (chat::room()) }
                         (about(view, logo, wish))
                         @if !page.content_html.is_empty() {
-                            section class="content" aria-label="About this stream" {
+                            section id="custom-page-content" class="content" aria-label="About this stream" {
                                 div class="prose" dir="auto" { (PreEscaped(&page.content_html)) }
                             }
                         }
@@ -159,7 +160,7 @@ fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Mark
             meta property="og:title" content=(heading);
             meta property="og:description" content=(description);
             meta name="twitter:card" content="summary";
-            @if let Some(public) = &page.public_url { (addresses(public, if broadcast.is_some() { THUMBNAIL } else { logo })) }
+            @if let Some(public) = &page.public_url { (addresses(public, logo, broadcast.is_some())) }
             @if is_hidden { meta name="robots" content="noindex"; }
             @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
@@ -179,12 +180,17 @@ fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Mark
 const THUMBNAIL: &str = "/thumbnail.jpg";
 
 /// What only makes sense as whole addresses: other sites read it.
-fn addresses(public_url: &str, picture: &str) -> Markup {
-    let picture = format!("{public_url}{picture}");
+fn addresses(public_url: &str, logo: &str, is_live: bool) -> Markup {
+    let picture = format!("{public_url}{}", if is_live { THUMBNAIL } else { logo });
     html! {
         link rel="canonical" href={ (public_url) "/" };
         meta property="og:url" content={ (public_url) "/" };
         meta property="og:image" content=(picture);
+        @if is_live {
+            meta property="og:video" content={ (public_url) (PLAYLIST) };
+            meta property="og:video:type" content="application/x-mpegURL";
+        }
+        meta name="twitter:url" content={ (public_url) "/" };
         meta name="twitter:image" content=(picture);
     }
 }
@@ -223,7 +229,7 @@ fn sound_alone(page: &PageView, logo: &str) -> Markup {
 fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
     let starts = if page.autoplay == Autoplay::Always { "starts" } else { "appears" };
     html! {
-        section class="stage stage-offline" aria-label="Stream" {
+        section id="offline-banner" class="stage stage-offline" aria-label="Stream" {
             div class="offline" {
                 div class="rings" aria-hidden="true" {}
                 img class="offline-logo" src=(logo) alt="" width="96" height="96";
@@ -253,7 +259,7 @@ fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: 
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
-                    h1 dir="auto" { (page.name) }
+                    h1 id="global-header-text" dir="auto" { (page.name) }
                     @if broadcast.is_some() || page.nsfw {
                         div class="facts" {
                             @if let Some(broadcast) = broadcast {
@@ -427,7 +433,10 @@ mod tests {
     fn the_first_paint_tells_who_and_whether() {
         let page = page("Night Radio");
         let off = shown(&view(&page, None), 0).into_string();
-        assert!(off.contains("<title>Night Radio</title>") && off.contains("<h1 dir=\"auto\">Night Radio</h1>"));
+        assert!(
+            off.contains("<title>Night Radio</title>")
+                && off.contains("<h1 id=\"global-header-text\" dir=\"auto\">Night Radio</h1>")
+        );
         let named = Snapshot { title: "Tide <tables>".to_owned(), ..view(&page, None) };
         assert!(shown(&named, 0).into_string().contains("<title>Tide &lt;tables&gt; · Night Radio</title>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
@@ -517,7 +526,10 @@ mod tests {
         let rules = nixcast_core::chat::rules::ChatRules::default();
         let page = PageView { chat: crate::web::view::ChatView::of(&rules), ..page("n") };
         let html = shown(&view(&page, None), 0).into_string();
-        assert!(html.contains("data-chat=\"true\"") && html.contains("<aside class=\"chat\""), "{html}");
+        assert!(
+            html.contains("data-chat=\"true\"") && html.contains("<aside id=\"chat-container\" class=\"chat\""),
+            "{html}"
+        );
         assert!(!html.contains("show-chat"), "{html}");
         let alone = shell(&view(&page, None), 0, ChatWish::Hidden).into_string();
         assert!(alone.contains("data-chat=\"false\"") && !alone.contains("<aside"), "{alone}");

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{Peer, Site};
@@ -79,15 +80,33 @@ pub(super) async fn node_info(State(site): State<Site>) -> Response {
     })))
 }
 
-/// `GET /api/metrics/cmcd`: taken and not used (CTA-5004-B). Our own page tells more over its socket.
-pub(super) async fn reported() -> Response {
-    open(StatusCode::OK)
+/// A report in an address, as key-value pairs (CTA-5004-B).
+#[derive(Deserialize)]
+pub(super) struct InAddress {
+    #[serde(default, rename = "CMCD")]
+    cmcd: String,
 }
 
-/// `POST /api/metrics/cmcd`: the same, as long as it is JSON.
+/// `GET /api/metrics/cmcd?CMCD=…`: taken and not used. Our own page tells more over its socket.
+pub(super) async fn reported(Query(InAddress { cmcd }): Query<InAddress>) -> Response {
+    taken(!cmcd.trim().is_empty())
+}
+
+/// `POST /api/metrics/cmcd`: the same, of one report or a list of them as JSON.
 pub(super) async fn report(body: Bytes) -> Response {
-    let status = if serde_json::from_slice::<Value>(&body).is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    open(status)
+    taken(serde_json::from_slice(&body).is_ok_and(|sent| has_report(&sent)))
+}
+
+fn has_report(sent: &Value) -> bool {
+    match sent {
+        Value::Object(keys) => !keys.is_empty(),
+        Value::Array(reports) => reports.iter().any(has_report),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn taken(is_report: bool) -> Response {
+    open(if is_report { StatusCode::OK } else { StatusCode::BAD_REQUEST })
 }
 
 /// `OPTIONS /api/metrics/cmcd`: players in other sites' pages ask before they post.

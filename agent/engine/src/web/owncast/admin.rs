@@ -1,5 +1,7 @@
 //! What Owncast's admin page, and programs in its place, read. All of it behind the declared name and password.
 
+use std::time::Instant;
+
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,8 +13,11 @@ use serde_json::{Value, json};
 
 use super::super::access::{Operator, unkept};
 use super::super::metrics::exposition::{self, Exposition};
+use super::super::reports::Playback;
 use super::super::{Peer, Site};
 use super::{config, simple};
+use crate::chat::ChatError;
+use crate::chat::store::UsersPage;
 
 /// `windowStart`: seconds since 1970.
 #[derive(Deserialize)]
@@ -74,11 +79,31 @@ pub(super) async fn disconnect(
     }
 }
 
-/// `GET /api/admin/prometheus`: the figures under Owncast's names.
-pub(super) async fn prometheus(_operator: Operator, State(site): State<Site>) -> Response {
+/// `GET /api/admin/schedule`: there is none yet.
+pub(super) async fn schedule(_operator: Operator) -> Response {
+    unkept(Json(json!({ "series": [], "events": [] })))
+}
+
+/// `GET /api/admin/prometheus`: the figures under Owncast's names. CPU is missing in the first minute.
+pub(super) async fn prometheus(_operator: Operator, State(site): State<Site>) -> Result<Response, ChatError> {
+    let chat = site.chat();
+    let (clients, messages) = chat.look(|room, _now_ms| (room.connections().count(), room.history().len())).await?;
+    let (_newest, users) = chat.store().users_page(UsersPage { limit: 1, ..UsersPage::default() }).await?;
+    let Playback { reporting, smooth } = site.reports.playback(Instant::now());
     let mut text = Exposition::default();
-    text.gauge("owncast_instance_active_viewer_count", "The number of viewers.", site.viewer_count());
-    unkept(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text.finish()))
+    for (name, help, value) in [
+        ("active_viewer_count", "The number of viewers.", Some(site.viewer_count())),
+        ("active_chat_client_count", "Sockets in the chat.", Some(clients)),
+        ("total_chat_users", "Users that ever came into the chat and were not deleted.", usize::try_from(users).ok()),
+        ("current_chat_message_count", "Messages that a newcomer is shown.", Some(messages)),
+        ("playback_error_count", "Open pages whose picture stood still in the last minute.", Some(reporting - smooth)),
+        ("cpu_usage", "CPU in use, per cent of all cores.", site.hardware.cpu()),
+    ] {
+        if let Some(value) = value {
+            text.gauge(&format!("owncast_instance_{name}"), help, value);
+        }
+    }
+    Ok(unkept(([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text.finish())))
 }
 
 /// `GET /api/admin/serverconfig`: the declared settings in Owncast's shape. Secrets are not among them: this process
@@ -97,7 +122,7 @@ fn server_config_of(site: &Site) -> Value {
     json!({
         "instanceDetails": {
             "name": page.name, "summary": page.summary, "tags": page.tags, "logo": "/logo", "nsfw": page.nsfw,
-            "socialHandles": config::handles(&look.view), "extraPageContent": page.page_content,
+            "socialHandles": config::handles(&look.view, None), "extraPageContent": page.page_content,
             "offlineMessage": page.offline_message, "welcomeMessage": chat.welcome_message, "streamTitle": site.title().get(),
             "customStyles": page.custom_css, "customJavascript": page.custom_javascript,
             "appearanceVariables": config::appearance(&look.view.theme),
@@ -125,10 +150,20 @@ fn server_config_of(site: &Site) -> Value {
         "chatRequireAuthentication": false,
         "forbiddenUsernames": chat.forbidden_names,
         "suggestedUsernames": chat.suggested_names,
-        "federation": { "enabled": false },
-        "s3": { "enabled": false },
-        "yp": { "enabled": false, "instanceUrl": page.public_url },
-        "notifications": { "browser": { "enabled": false }, "discord": { "enabled": false } },
+        "federation": {
+            "enabled": false, "username": "", "goLiveMessage": "", "isPrivate": false, "showEngagement": false,
+            "blockedDomains": [],
+        },
+        "s3": { "enabled": false, "forcePathStyle": false },
+        "yp": { "enabled": false, "instanceUrl": page.public_url.as_deref().unwrap_or_default() },
+        "notifications": {
+            "browser": { "enabled": false, "goLiveMessage": "" },
+            "discord": { "enabled": false, "goLiveMessage": "", "webhook": "" },
+        },
+        "ffmpegPath": "",
+        "socketHostOverride": "",
+        "videoServingEndpoint": "",
+        "streamKeyOverridden": false,
     })
 }
 

@@ -26,7 +26,8 @@ struct Config<'a> {
     social_handles: Vec<Handle<'a>>,
     /// Sanitised HTML.
     extra_page_content: &'a str,
-    stream_title: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    stream_title: String,
     chat_disabled: bool,
     chat_spam_protection_disabled: bool,
     chat_require_authentication: bool,
@@ -40,13 +41,15 @@ struct Config<'a> {
     federation: Federation,
     notifications: Notifications,
     authentication: Authentication,
+    schedule: Schedule,
 }
 
 #[derive(Serialize)]
 pub(super) struct Handle<'a> {
     platform: &'a str,
     url: &'a str,
-    icon: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -76,13 +79,21 @@ struct Authentication {
     indie_auth_enabled: bool,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Schedule {
+    enabled: bool,
+    show_countdown: bool,
+    chat_open_minutes_before: u32,
+}
+
 /// `GET /api/config`.
 pub(super) async fn serve(State(site): State<Site>) -> Response {
     let look = site.look();
-    open(Json(config_of(&look.view, &look.declared.custom_css, &site.chat().rules())))
+    open(Json(config_of(&look.view, site.title().get(), &look.declared.custom_css, &site.chat().rules())))
 }
 
-fn config_of<'a>(page: &'a PageView, custom_css: &'a str, chat: &ChatRules) -> Config<'a> {
+fn config_of<'a>(page: &'a PageView, title: String, custom_css: &'a str, chat: &ChatRules) -> Config<'a> {
     Config {
         name: &page.name,
         summary: &page.summary,
@@ -91,9 +102,9 @@ fn config_of<'a>(page: &'a PageView, custom_css: &'a str, chat: &ChatRules) -> C
         tags: &page.tags,
         version: concat!("nixcast v", env!("CARGO_PKG_VERSION")),
         nsfw: page.nsfw,
-        social_handles: handles(page),
+        social_handles: handles(page, Some("")),
         extra_page_content: &page.content_html,
-        stream_title: "",
+        stream_title: title,
         chat_disabled: !chat.enable,
         chat_spam_protection_disabled: !chat.spam_protection,
         chat_require_authentication: false,
@@ -110,12 +121,14 @@ fn config_of<'a>(page: &'a PageView, custom_css: &'a str, chat: &ChatRules) -> C
         federation: Federation { enabled: false },
         notifications: Notifications { browser: Federation { enabled: false } },
         authentication: Authentication { indie_auth_enabled: false },
+        schedule: Schedule { enabled: false, show_countdown: false, chat_open_minutes_before: 0 },
     }
 }
 
-pub(super) fn handles(page: &PageView) -> Vec<Handle<'_>> {
+/// With the address of a picture for viewers, and without for the operator.
+pub(super) fn handles<'a>(page: &'a PageView, icon: Option<&'static str>) -> Vec<Handle<'a>> {
     let handles = page.social_handles.iter();
-    handles.map(|handle| Handle { platform: &handle.platform, url: &handle.url, icon: "" }).collect()
+    handles.map(|handle| Handle { platform: &handle.platform, url: &handle.url, icon }).collect()
 }
 
 pub(super) fn actions(page: &PageView) -> Vec<ExternalAction<'_>> {
@@ -173,9 +186,10 @@ mod tests {
             ..PageView::default()
         };
         let chat = ChatRules { max_message_bytes: 500, spam_protection: false, ..ChatRules::default() };
-        let told = serde_json::to_value(config_of(&page, "a{}", &chat)).unwrap_or_default();
+        let told = serde_json::to_value(config_of(&page, "Low tide".to_owned(), "a{}", &chat)).unwrap_or_default();
         for (field, value) in [
             ("name", json!("Harbour")),
+            ("streamTitle", json!("Low tide")),
             ("hideViewerCount", json!(false)),
             ("autoplay", json!("sound-only")),
             ("customStyles", json!("a{}")),

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::super::access::{Operator, unkept};
 
+const NO_SCHEDULE: &str = "there is no schedule yet";
+
 /// What there is instead of an address below `/api/admin/config/`: an option, or the reason why there is none.
 /// docs/owncast-settings.md says more of each, and a test holds it against this.
 pub(crate) const INSTEAD: &[(&str, Result<&str, &str>)] = &[
@@ -61,8 +63,10 @@ pub(crate) const INSTEAD: &[(&str, Result<&str, &str>)] = &[
     ("federation/hidefollowers", Err("this server does not federate yet")),
     ("notifications/browser", Err("there are no notifications yet")),
     ("notifications/discord", Err("there are no notifications yet")),
-    ("schedule/enabled", Err("there is no schedule yet")),
-    ("schedule/remindermessage", Err("there is no schedule yet")),
+    ("schedule/enabled", Err(NO_SCHEDULE)),
+    ("schedule/remindermessage", Err(NO_SCHEDULE)),
+    ("schedule/showcountdown", Err(NO_SCHEDULE)),
+    ("schedule/chatopenminutes", Err(NO_SCHEDULE)),
 ];
 
 /// Owncast's answer to a write, and what a program needs to know.
@@ -86,6 +90,11 @@ pub(super) async fn refuse(_operator: Operator, Path(path): Path<String>) -> Res
 /// `POST /api/admin/webhooks/create` and `…/delete`.
 pub(super) async fn refuse_webhook(_operator: Operator) -> Response {
     conflict(Ok("webhooks"))
+}
+
+/// `POST /api/admin/schedule/…`.
+pub(super) async fn refuse_schedule(_operator: Operator) -> Response {
+    conflict(Err(NO_SCHEDULE))
 }
 
 fn conflict(instead: Result<&str, &str>) -> Response {

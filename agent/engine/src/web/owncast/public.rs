@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use nixcast_core::control::{Encode, Rung};
 use serde::Serialize;
 
+use super::super::access::{Operator, unkept};
 use super::super::{Site, custom, page, stills};
 use super::open;
 
@@ -53,11 +54,22 @@ struct VariantEntry {
 
 /// `GET /api/video/variants`: the rungs on air, or those declared while there is no broadcast.
 pub(super) async fn variants(State(site): State<Site>) -> Response {
+    open(Json(offered(&site)))
+}
+
+fn offered(site: &Site) -> Vec<VariantEntry> {
     let declared = site.declared();
     let on_air = site.broadcast().map(|broadcast| broadcast.variants);
     let is_on_air =
         |rung: &Rung| on_air.as_ref().is_none_or(|variants| variants.iter().any(|variant| variant.name == rung.name));
-    open(Json(ranked(declared.ladder.values().filter(|rung| is_on_air(rung)))))
+    ranked(declared.ladder.values().filter(|rung| is_on_air(rung)))
+}
+
+/// Where the media playlist is of the rung that Owncast's clients call `index`; none while there is none on air.
+pub(in super::super) fn playlist_of(site: &Site, index: usize) -> Option<String> {
+    site.broadcast()?;
+    let rung = offered(site).into_iter().nth(index)?;
+    Some(format!("/hls/video/{}/stream.m3u8", rung.name))
 }
 
 /// Pass-through first, then by bitrate, the highest first; Owncast's menu has this order.
@@ -75,20 +87,36 @@ pub(super) async fn ping() -> Response {
     open(StatusCode::OK)
 }
 
-#[derive(Serialize)]
-struct Followers {
+/// A page of a list that is empty here.
+#[derive(Default, Serialize)]
+struct NoPage {
     total: usize,
     results: [(); 0],
 }
 
 /// `GET /api/followers`. This server federates with nobody.
 pub(super) async fn followers() -> Response {
-    open(Json(Followers { total: 0, results: [] }))
+    open(Json(NoPage::default()))
 }
 
 /// Lists that are empty here.
 pub(super) async fn nothing() -> Response {
     open(Json::<[(); 0]>([]))
+}
+
+/// Pages of followers, and of what other servers sent, that the operator reads.
+pub(super) async fn no_page(_operator: Operator) -> Response {
+    unkept(Json(NoPage::default()))
+}
+
+/// Lists of followers that the operator reads.
+pub(super) async fn no_list(_operator: Operator) -> Response {
+    unkept(Json::<[(); 0]>([]))
+}
+
+/// What other servers ask for that federate, answered as Owncast does while it does not.
+pub(super) async fn not_federating() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
 }
 
 /// `POST /api/metrics/playback`, which Owncast deprecates: taken and not used. Our own page tells more over its socket.

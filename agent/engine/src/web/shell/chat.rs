@@ -57,7 +57,7 @@ pub(crate) fn chat_page(view: &Snapshot<'_>, which: ChatPage) -> Markup {
 /// The room that the chat takes beside the stream, so that nothing moves when it comes.
 pub(super) fn room() -> Markup {
     html! {
-        aside class="chat" aria-label="Chat" {
+        aside id="chat-container" class="chat" aria-label="Chat" {
             noscript { p class="chat-nojs" { "The chat needs JavaScript." } }
         }
     }
