@@ -1,4 +1,5 @@
-// Nothing jumps while the page fills, chat and player included, and its scripts weigh what they may.
+// One answer is enough to paint a page, nothing jumps while it fills, chat and player included, and its scripts weigh what
+// they may.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -50,6 +51,22 @@ describe('a page that opens', { timeout: 240_000 }, () => {
       });
     }
   }
+
+  it('is painted with its first answer, which is packed', async () => {
+    for (const path of ['', 'embed/video', 'embed/chat/readonly', 'embed/chat/readwrite', 'moderate', 'stage', 'admin']) {
+      const viewer = await Viewer.open(browser, server.page + path);
+      const seen = await viewer.page.evaluate(() => {
+        const [{ encodedBodySize, decodedBodySize }] = performance.getEntriesByType('navigation');
+        const awaited = performance.getEntriesByType('resource').filter(({ renderBlockingStatus }) => renderBlockingStatus === 'blocking');
+        const accent = getComputedStyle(document.documentElement).getPropertyValue('--accent');
+        return { share: encodedBodySize / decodedBodySize, awaited: awaited.map(({ name }) => name), accent, violations: window.__seen.violations };
+      });
+      assert.ok(seen.share > 0 && seen.share < 0.4, `${path}: ${JSON.stringify(seen)}`);
+      assert.deepEqual([seen.awaited, seen.violations], [[], []], path);
+      assert.notEqual(seen.accent, '', `${path} wears its style`);
+      await viewer.close();
+    }
+  });
 
   it('loads little script, with player and chat', async () => {
     await server.publish();

@@ -150,9 +150,7 @@ fn an_action_declared_while_live_is_framed_by_a_page_that_names_its_one_origin()
     for path in ["/action/0", "/action/2", "/action/-1", "/action/x", "/action/99999999999999999999"] {
         assert_eq!(live.server.get(path).status, 404, "{path}");
     }
-    assert!(
-        live.server.get("/theme.css").text().contains(":nth-child(2) { --action: #ffe066; --action-text: #000000 }")
-    );
+    assert!(shell(&live).contains(":nth-child(2) { --action: #ffe066; --action-text: #000000 }"));
     live.server.change(|s| s.instance.external_actions.clear());
     wait_told(&page, "/externalActions", &json!([]));
     assert_eq!(live.server.get("/action/1").status, 404);
@@ -191,7 +189,7 @@ fn machines_that_read_the_page_are_told_at_once() {
         wait_told(&page, place, &expected);
     }
     assert_eq!(live.server.get("/robots.txt").text(), "User-agent: *\nDisallow: /\n");
-    assert!(live.server.get("/theme.css").text().contains("--theme-corner-radius: 7px;"));
+    assert!(shell(&live).contains("--theme-corner-radius: 7px;"));
     let told = shell(&live);
     for part in [
         "<meta name=\"robots\" content=\"noindex\">",

@@ -15,6 +15,7 @@ mod login;
 mod look;
 mod metrics;
 mod owncast;
+mod packed;
 mod page;
 mod reports;
 mod shell;

@@ -1,12 +1,5 @@
 // Takes over the page that the engine rendered: same markup, same state, from now on redrawn as the engine speaks.
 
-import './styles/palette.css';
-import './styles/page.css';
-import './styles/player.css';
-import './styles/prose.css';
-import './styles/actions.css';
-import './styles/sheet.css';
-import './styles/embed.css';
 import { type Component, mount } from 'svelte';
 import { App } from './app.svelte.ts';
 import Embed from './Embed.svelte';

@@ -1,5 +1,5 @@
 // The declared colours and corners, as custom properties. The same rules are in
-// agent/engine/src/web/shell/theme.rs, which serves the colours of the first paint; this module repaints an open page.
+// agent/engine/src/web/shell/theme.rs, which makes the colours of the first paint; this module repaints an open page.
 
 import type { Theme } from './protocol.ts';
 
@@ -21,7 +21,7 @@ const MIDDLE = 0.179;
 
 /**
  * Every property of the page's root that a theme decides. `initial` makes a custom property invalid on purpose, so
- * that the stylesheet falls back to its own palette, whatever /theme.css said when the page was loaded.
+ * that the stylesheet falls back to its own palette, whatever the page wore when it was loaded.
  */
 export function themeProperties(theme: Theme): Map<string, string> {
   const properties = new Map<string, string>();

@@ -35,12 +35,13 @@ struct Asset {
     etag: String,
 }
 
-/// Addresses of the files that the shell names.
+/// What the shell is made of: a style sheet that it holds, and addresses of files that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The module that takes over the page.
     pub(crate) script: String,
-    pub(crate) styles: Vec<String>,
+    /// The style sheet of every page: its text, not its address.
+    pub(crate) style: String,
     /// Modules the script imports at once.
     pub(crate) preloads: Vec<String>,
     /// Modules fetched when something plays; not those of the chat, which is fetched without being waited for.
@@ -87,8 +88,7 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 fn asset(path: &str, accept_encoding: Option<&str>) -> Option<Asset> {
     let path = path.trim_start_matches('/');
     let content_type = content_type(path)?;
-    let packed =
-        accepts_brotli(accept_encoding.unwrap_or_default()).then(|| Dist::get(&format!("{path}.br"))).flatten();
+    let packed = accepts("br", accept_encoding.unwrap_or_default()).then(|| Dist::get(&format!("{path}.br"))).flatten();
     let (file, content_encoding) = match packed {
         Some(file) => (file, Some("br")),
         None => (Dist::get(path)?, None),
@@ -102,7 +102,8 @@ fn asset(path: &str, accept_encoding: Option<&str>) -> Option<Asset> {
 pub(crate) fn entry() -> &'static Entry {
     static ENTRY: LazyLock<Entry> = LazyLock::new(|| {
         let manifest = Dist::get(".vite/manifest.json").expect("build.rs refuses a page without a manifest");
-        read_manifest(&manifest.data).expect("the manifest was written by the same build as this binary")
+        let text = |path: &str| String::from_utf8(Dist::get(path)?.data.into_owned()).ok();
+        read_manifest(&manifest.data, text).expect("the manifest was written by the same build as this binary")
     });
     &ENTRY
 }
@@ -111,14 +112,13 @@ pub(crate) fn entry() -> &'static Entry {
 struct Chunk {
     file: String,
     #[serde(default)]
-    css: Vec<String>,
-    #[serde(default)]
     imports: Vec<String>,
     #[serde(default, rename = "dynamicImports")]
     dynamic_imports: Vec<String>,
 }
 
-fn read_manifest(json: &[u8]) -> Option<Entry> {
+/// `text` reads a file of the build.
+fn read_manifest(json: &[u8], text: impl Fn(&str) -> Option<String>) -> Option<Entry> {
     let manifest: BTreeMap<String, Chunk> = serde_json::from_slice(json).ok()?;
     let main = manifest.get("src/main.ts")?;
     let address = |file: &String| format!("/{file}");
@@ -127,7 +127,7 @@ fn read_manifest(json: &[u8]) -> Option<Entry> {
     let player: Vec<String> = main.dynamic_imports.iter().filter(|key| is_player(key)).cloned().collect();
     Some(Entry {
         script: address(&main.file),
-        styles: main.css.iter().map(address).collect(),
+        style: text(&manifest.get("src/styles/shell.css")?.file)?,
         preloads: files(&main.imports),
         player_preloads: files(&player),
         mark: address(&manifest.get("src/mark.svg")?.file),
@@ -155,8 +155,8 @@ fn content_type(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether an `Accept-Encoding` admits `br` (RFC 9110, section 12.5.3): named, or by `*`, with a weight above zero.
-fn accepts_brotli(header: &str) -> bool {
+/// Whether an `Accept-Encoding` admits `coding` (RFC 9110, section 12.5.3): named, or by `*`, with a weight above zero.
+pub(super) fn accepts(coding: &str, header: &str) -> bool {
     let weight_of = |coding: &str| {
         header.split(',').find_map(|item| {
             let mut parts = item.split(';').map(str::trim);
@@ -165,7 +165,7 @@ fn accepts_brotli(header: &str) -> bool {
             is_it.then(|| weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or(0.0)))
         })
     };
-    weight_of("br").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
+    weight_of(coding).or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brotli_is_sent_only_to_those_who_take_it() {
+    fn a_coding_is_used_only_for_those_who_take_it() {
         let cases = [
             ("gzip, deflate, br, zstd", true),
             ("BR", true),
@@ -189,37 +189,39 @@ mod tests {
             ("brotli", false),
         ];
         for (header, expected) in cases {
-            assert_eq!(accepts_brotli(header), expected, "{header}");
+            assert_eq!(accepts("br", header), expected, "{header}");
         }
     }
 
     #[test]
     fn the_manifest_names_what_the_shell_needs() {
         let manifest = br#"{
-            "src/main.ts": { "file": "assets/main-1.js", "isEntry": true, "css": ["assets/main-1.css"],
-                             "imports": ["_shared.js"],
+            "src/main.ts": { "file": "assets/main-1.js", "isEntry": true, "imports": ["_shared.js"],
                              "dynamicImports": ["node_modules/hls.js/hls.mjs", "src/chat/Chat.svelte"] },
             "src/chat/Chat.svelte": { "file": "assets/Chat-1.js" },
             "_shared.js": { "file": "assets/shared-1.js" },
             "node_modules/hls.js/hls.mjs": { "file": "assets/hls-1.js" },
-            "src/mark.svg": { "file": "assets/mark-1.svg" }
+            "src/mark.svg": { "file": "assets/mark-1.svg" },
+            "src/styles/shell.css": { "file": "assets/shell-1.css", "isEntry": true }
         }"#;
         let expected = Entry {
             script: "/assets/main-1.js".to_owned(),
-            styles: vec!["/assets/main-1.css".to_owned()],
+            style: "the text of assets/shell-1.css".to_owned(),
             preloads: vec!["/assets/shared-1.js".to_owned()],
             player_preloads: vec!["/assets/hls-1.js".to_owned()],
             mark: "/assets/mark-1.svg".to_owned(),
         };
-        assert_eq!(read_manifest(manifest), Some(expected));
-        assert_eq!(read_manifest(b"{}"), None);
+        let text = |path: &str| Some(format!("the text of {path}"));
+        assert_eq!(read_manifest(manifest, text), Some(expected));
+        assert_eq!(read_manifest(b"{}", text), None);
+        assert_eq!(read_manifest(manifest, |_| None), None, "a page without its style");
     }
 
     #[test]
     fn every_file_the_shell_names_is_there_in_both_encodings() {
-        let Entry { script, styles, preloads, player_preloads, mark } = entry();
-        assert!(!styles.is_empty());
-        for path in [script, mark].into_iter().chain(styles).chain(preloads).chain(player_preloads) {
+        let Entry { script, style, preloads, player_preloads, mark } = entry();
+        assert!(style.starts_with(":root{"), "{style}");
+        for path in [script, mark].into_iter().chain(preloads).chain(player_preloads) {
             let plain = asset(path, None).unwrap();
             let packed = asset(path, Some("br")).unwrap();
             assert_eq!((plain.content_encoding, packed.content_encoding), (None, Some("br")), "{path}");

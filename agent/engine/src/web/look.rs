@@ -7,6 +7,7 @@ use nixcast_core::chat::rules::ChatRules;
 use nixcast_core::control::Page;
 use tokio::sync::watch;
 
+use super::shell::Sheet;
 use super::view::{ChatView, PageView};
 use crate::declared::{Declared, Watch};
 use crate::tasks::{self, chain};
@@ -16,6 +17,7 @@ use crate::tasks::{self, chain};
 pub(crate) struct Look {
     pub(crate) declared: Page,
     pub(crate) view: PageView,
+    pub(crate) sheet: Sheet,
     /// [`Self::view`] as a message of the event socket, written once for all open pages.
     pub(crate) message: Utf8Bytes,
 }
@@ -24,7 +26,7 @@ impl Look {
     fn of(declared: Page, chat: Option<ChatView>) -> Self {
         let view = PageView::of(&declared, chat);
         let message = serde_json::json!({ "kind": "page", "page": view }).to_string().into();
-        Self { declared, view, message }
+        Self { declared, sheet: Sheet::of(&view), view, message }
     }
 
     /// Whether this is the page of these settings.

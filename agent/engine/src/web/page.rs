@@ -5,13 +5,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Json, Redirect, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
 use super::access::{Operator, Refusal};
+use super::look::Look;
 use super::shell::{ChatPage, ChatWish};
-use super::{Site, action, assets, custom, owncast, shell};
+use super::{Site, action, assets, custom, owncast, packed, shell};
 use crate::broadcast::unix_seconds;
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -31,14 +32,13 @@ pub(super) fn routes() -> Router<Site> {
         .route("/", get(index))
         .route("/embed/video", get(embed))
         .route("/embed/chat", get(|| async { Redirect::temporary("/embed/chat/readonly") }))
-        .route("/embed/chat/readonly", get(|site| chat_page(site, ChatPage::ReadOnly, shell::EMBED_HEADERS)))
-        .route("/embed/chat/readwrite", get(|site| chat_page(site, ChatPage::ReadWrite, shell::EMBED_HEADERS)))
-        .route("/moderate", get(|site| chat_page(site, ChatPage::Moderate, shell::SECURITY_HEADERS)))
-        .route("/stage", get(|site| chat_page(site, ChatPage::Stage, shell::SECURITY_HEADERS)))
+        .route("/embed/chat/readonly", get(|site, asked| chat_page(site, asked, ChatPage::ReadOnly)))
+        .route("/embed/chat/readwrite", get(|site, asked| chat_page(site, asked, ChatPage::ReadWrite)))
+        .route("/moderate", get(|site, asked| chat_page(site, asked, ChatPage::Moderate)))
+        .route("/stage", get(|site, asked| chat_page(site, asked, ChatPage::Stage)))
         .route("/admin", get(admin))
         .route("/admin/", get(old_admin))
         .route("/admin/{*path}", get(old_admin))
-        .route("/theme.css", get(theme))
         .route("/custom.css", get(custom_css))
         .route("/custom.js", get(custom_javascript))
         .route("/logo", get(logo))
@@ -54,9 +54,9 @@ async fn index(State(site): State<Site>, headers: HeaderMap) -> Response {
         return Redirect::temporary(owncast::PLAYLIST).into_response();
     }
     let look = site.look();
-    let mut response =
-        page(shell::shell(&site.snapshot(&look), unix_seconds(), chat_wish(&headers)), shell::SECURITY_HEADERS);
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("cookie"));
+    let markup = shell::shell(&site.snapshot(&look), &look.sheet, unix_seconds(), chat_wish(&headers));
+    let mut response = page(markup, shell::SECURITY_HEADERS, &look, &headers);
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("cookie"));
     response
 }
 
@@ -67,40 +67,46 @@ fn chat_wish(headers: &HeaderMap) -> ChatWish {
     if is_hidden { ChatWish::Hidden } else { ChatWish::Shown }
 }
 
-async fn chat_page(
-    State(site): State<Site>,
-    which: ChatPage,
-    policy: &'static [(&'static str, &'static str)],
-) -> Response {
+async fn chat_page(State(site): State<Site>, headers: HeaderMap, which: ChatPage) -> Response {
     let look = site.look();
-    page(shell::chat_page(&site.snapshot(&look), which), policy)
+    let own = match which {
+        ChatPage::ReadOnly | ChatPage::ReadWrite => shell::EMBED_HEADERS,
+        ChatPage::Moderate | ChatPage::Stage => shell::SECURITY_HEADERS,
+    };
+    page(shell::chat_page(&site.snapshot(&look), &look.sheet, which), own, &look, &headers)
 }
 
-async fn admin(State(site): State<Site>) -> Response {
+async fn admin(State(site): State<Site>, headers: HeaderMap) -> Response {
     let look = site.look();
-    page(shell::admin_page(&site.snapshot(&look)), shell::ADMIN_HEADERS)
+    page(shell::admin_page(&site.snapshot(&look), &look.sheet), shell::ADMIN_HEADERS, &look, &headers)
 }
 
 /// The addresses of Owncast's admin pages, which people have bookmarked: the view, where they log in if they have not.
-async fn old_admin(operator: Result<Operator, Refusal>, State(site): State<Site>) -> Response {
-    let mut response = admin(State(site)).await;
+async fn old_admin(operator: Result<Operator, Refusal>, State(site): State<Site>, headers: HeaderMap) -> Response {
+    let mut response = admin(State(site), headers).await;
     if let Err(refusal) = operator {
         *response.status_mut() = refusal.into_response().status();
     }
     response
 }
 
-async fn embed(State(site): State<Site>) -> Response {
+async fn embed(State(site): State<Site>, headers: HeaderMap) -> Response {
     let look = site.look();
-    page(shell::embed(&site.snapshot(&look), unix_seconds()), shell::EMBED_HEADERS)
+    let markup = shell::embed(&site.snapshot(&look), &look.sheet, unix_seconds());
+    page(markup, shell::EMBED_HEADERS, &look, &headers)
 }
 
-fn page(markup: Markup, policy: &'static [(&'static str, &'static str)]) -> Response {
-    let mut response = Html(markup.into_string()).into_response();
+/// `markup` with `own` headers, as the browser that `asked` takes it.
+fn page(markup: Markup, own: &'static [(&'static str, &'static str)], look: &Look, asked: &HeaderMap) -> Response {
+    let mut response = packed::html(markup.into_string(), asked);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    for (name, value) in policy {
+    for (name, value) in own {
         headers.insert(*name, HeaderValue::from_static(value));
+    }
+    let policy = headers.get(header::CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    if let Some(admitted) = policy.and_then(|policy| HeaderValue::try_from(look.sheet.admitted(policy)).ok()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, admitted);
     }
     response
 }
@@ -108,11 +114,6 @@ fn page(markup: Markup, policy: &'static [(&'static str, &'static str)]) -> Resp
 async fn state(State(site): State<Site>) -> Response {
     let look = site.look();
     no_cache("application/json", Json(site.snapshot(&look)))
-}
-
-async fn theme(State(site): State<Site>) -> Response {
-    let look = site.look();
-    no_cache(CSS, shell::theme_css(&look.view.theme) + &shell::actions_css(&look.view.external_actions))
 }
 
 async fn custom_css(State(site): State<Site>, headers: HeaderMap) -> Response {

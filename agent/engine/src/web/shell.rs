@@ -8,24 +8,25 @@ mod actions;
 mod admin;
 mod ago;
 mod chat;
+mod sheet;
 mod theme;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-pub(crate) use actions::actions_css;
 pub(crate) use admin::{ADMIN_HEADERS, admin_page};
 pub(crate) use chat::{ChatPage, chat_page};
-pub(crate) use theme::{Colours, is_colour, theme_css};
+pub(crate) use sheet::Sheet;
+pub(crate) use theme::{Colours, is_colour};
 
 use nixcast_schema::Autoplay;
 
-use super::assets::{Entry, entry};
+use super::assets::entry;
 use super::owncast::PLAYLIST;
 use super::view::{BroadcastView, PageView, Snapshot};
 
-/// Headers of the page. The policy: nothing from elsewhere, nothing inline, no string turned into script. `blob:` is
-/// how a media source is attached to a video element; `svelte-trusted-html` is the one policy by which the page's own
-/// templates become elements.
+/// Headers of the page. The policy: nothing from elsewhere, nothing inline but the sheet that [`Sheet::admitted`] adds, no
+/// string turned into script. `blob:` is how a media source is attached to a video element; `svelte-trusted-html` is the one
+/// policy by which the page's own templates become elements.
 pub(crate) const SECURITY_HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
@@ -58,6 +59,10 @@ pub(crate) const EMBED_HEADERS: &[(&str, &str)] = &[
 /// Colour of the browser's frame where the theme declares no background; as `--background` in `palette.css`.
 const FRAME: [(&str, &str); 2] = [("light", "#f6f4ef"), ("dark", "#101116")];
 
+/// The last of what is painted at once. What came first would move, were it painted before this is there; a long text
+/// below it is not waited for. A page without such an element is painted whole (HTML, link type "expect").
+const SEEN_AT_ONCE: &str = "nixcast-about";
+
 /// A chain link, in a box of 24 by 24; as `LINK` in `platforms.ts`.
 const LINK: &str = "M10.6 13.4a1 1 0 0 1-1.4 0 4.9 4.9 0 0 1 0-6.9l3.1-3.1a4.9 4.9 0 0 1 6.9 6.9l-1.4 1.4a1 1 0 0 1-1.4\
     -1.4l1.4-1.4a2.9 2.9 0 0 0-4.1-4.1l-3.1 3.1a2.9 2.9 0 0 0 0 4.1 1 1 0 0 1 0 1.4zm2.8-2.8a1 1 0 0 1 1.4 0 4.9 4.9 0 \
@@ -81,16 +86,15 @@ pub(crate) enum ChatWish {
 
 /// `GET /`, at `now_s` seconds since 1970.
 #[must_use]
-pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64, wish: ChatWish) -> Markup {
-    let entry = entry();
+pub(crate) fn shell(view: &Snapshot<'_>, sheet: &Sheet, now_s: i64, wish: ChatWish) -> Markup {
     let Snapshot { page, broadcast, last_live, .. } = view;
     let has_chat = page.chat.is_some() && wish == ChatWish::Shown;
     let state = if broadcast.is_some() { "loading" } else { "offline" };
-    let logo = page.logo.as_deref().unwrap_or(&entry.mark);
+    let logo = page.logo.as_deref().unwrap_or(&entry().mark);
     html! {
         (DOCTYPE)
         html lang="en" data-state=(state) data-socket="closed" {
-            (head(view, entry, logo, !page.search_indexing))
+            (head(view, sheet, logo, !page.search_indexing))
             body {
                 div id="app" {
                     main class="page" data-chat=(has_chat) {
@@ -116,15 +120,14 @@ pub(crate) fn shell(view: &Snapshot<'_>, now_s: i64, wish: ChatWish) -> Markup {
 /// `GET /embed/video`, at `now_s` seconds since 1970: the stage and nothing around it; as `Embed.svelte`. Search engines
 /// are led to the page.
 #[must_use]
-pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
-    let entry = entry();
+pub(crate) fn embed(view: &Snapshot<'_>, sheet: &Sheet, now_s: i64) -> Markup {
     let Snapshot { page, broadcast, last_live, .. } = view;
     let state = if broadcast.is_some() { "loading" } else { "offline" };
-    let logo = page.logo.as_deref().unwrap_or(&entry.mark);
+    let logo = page.logo.as_deref().unwrap_or(&entry().mark);
     html! {
         (DOCTYPE)
         html lang="en" data-view="video" data-state=(state) data-socket="closed" {
-            (head(view, entry, logo, true))
+            (head(view, sheet, logo, true))
             body {
                 div id="app" {
                     div class="embed" {
@@ -140,7 +143,8 @@ pub(crate) fn embed(view: &Snapshot<'_>, now_s: i64) -> Markup {
     }
 }
 
-fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Markup {
+fn head(view: &Snapshot<'_>, sheet: &Sheet, logo: &str, is_hidden: bool) -> Markup {
+    let entry = entry();
     let Snapshot { page, title, broadcast, .. } = view;
     let heading = if title.is_empty() { page.name.clone() } else { format!("{title} · {}", page.name) };
     let description = if page.summary.is_empty() { &page.name } else { &page.summary };
@@ -164,8 +168,8 @@ fn head(view: &Snapshot<'_>, entry: &Entry, logo: &str, is_hidden: bool) -> Mark
             @if is_hidden { meta name="robots" content="noindex"; }
             @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
-            @for style in &entry.styles { link rel="stylesheet" href=(style); }
-            link rel="stylesheet" href="/theme.css";
+            (sheet.markup())
+            link rel="expect" href={ "#" (SEEN_AT_ONCE) } blocking="render";
             @if let Some(custom) = &page.custom_css { link rel="stylesheet" href=(custom) id="custom-css"; }
             @for module in &entry.preloads { link rel="modulepreload" href=(module); }
             @if broadcast.is_some() {
@@ -255,7 +259,7 @@ fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
 /// Who this is; as `About.svelte`.
 fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: &str, wish: ChatWish) -> Markup {
     html! {
-        header class="about" {
+        header class="about" id=(SEEN_AT_ONCE) {
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
@@ -384,7 +388,11 @@ mod tests {
     }
 
     fn shown(view: &Snapshot<'_>, now_s: i64) -> Markup {
-        shell(view, now_s, ChatWish::Shown)
+        shell(view, &Sheet::default(), now_s, ChatWish::Shown)
+    }
+
+    fn framed(view: &Snapshot<'_>, now_s: i64) -> Markup {
+        embed(view, &Sheet::default(), now_s)
     }
 
     /// The text between `id="nixcast-state">` and the first end tag after it, as a browser would see it.
@@ -399,9 +407,9 @@ mod tests {
         for (live, render) in [
             (None, shown as fn(&Snapshot<'_>, i64) -> Markup),
             (Some(broadcast(HOSTILE)), shown),
-            (None, |view, _now_s| chat_page(view, ChatPage::Moderate)),
-            (None, embed),
-            (Some(broadcast(HOSTILE)), embed),
+            (None, |view, _now_s| chat_page(view, &Sheet::default(), ChatPage::Moderate)),
+            (None, framed),
+            (Some(broadcast(HOSTILE)), framed),
         ] {
             let page = page(HOSTILE);
             let view = Snapshot { title: HOSTILE.to_owned(), ..view(&page, live) };
@@ -441,6 +449,7 @@ mod tests {
         assert!(shown(&named, 0).into_string().contains("<title>Tide &lt;tables&gt; · Night Radio</title>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
+        assert!(off.contains("href=\"#nixcast-about\" blocking=\"render\"") && off.contains(" id=\"nixcast-about\""));
         let on = shown(&view(&page, Some(broadcast("a"))), 0).into_string();
         assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
         assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));
@@ -463,7 +472,7 @@ mod tests {
     fn a_frame_in_another_page_holds_the_player_alone() {
         let page = page("Night Radio");
         for live in [None, Some(broadcast("a"))] {
-            let html = embed(&view(&page, live), 0).into_string();
+            let html = framed(&view(&page, live), 0).into_string();
             assert!(html.contains("data-view=\"video\"") && html.contains("class=\"stage"), "{html}");
             assert!(html.contains("noindex") && !html.contains("class=\"about\""), "{html}");
         }
@@ -531,11 +540,12 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains("show-chat"), "{html}");
-        let alone = shell(&view(&page, None), 0, ChatWish::Hidden).into_string();
+        let alone = shell(&view(&page, None), &Sheet::default(), 0, ChatWish::Hidden).into_string();
         assert!(alone.contains("data-chat=\"false\"") && !alone.contains("<aside"), "{alone}");
         assert!(alone.contains("class=\"share show-chat\""), "{alone}");
         for wish in [ChatWish::Shown, ChatWish::Hidden] {
-            let quiet = shell(&view(&PageView { chat: None, ..page.clone() }, None), 0, wish).into_string();
+            let quiet = PageView { chat: None, ..page.clone() };
+            let quiet = shell(&view(&quiet, None), &Sheet::default(), 0, wish).into_string();
             assert!(quiet.contains("data-chat=\"false\"") && !quiet.contains("<aside"), "{quiet}");
             assert!(!quiet.contains("show-chat"), "{quiet}");
         }
@@ -550,7 +560,7 @@ mod tests {
             (ChatPage::Moderate, "moderate"),
             (ChatPage::Stage, "stage"),
         ] {
-            let html = chat_page(&view(&page, Some(broadcast("a"))), which).into_string();
+            let html = chat_page(&view(&page, Some(broadcast("a"))), &Sheet::default(), which).into_string();
             assert!(html.contains(&format!("data-view=\"{name}\"")) && html.contains("noindex"), "{html}");
             assert!(html.contains("needs JavaScript") && !html.contains("class=\"stage"), "{html}");
             assert!(!html.contains("rel=\"modulepreload\" href=\"/assets/hls"), "{html}");

@@ -162,8 +162,12 @@ fn drawn(stage: &Stage, piece: &str, is_wanted: bool) -> Result<(), String> {
 }
 
 fn styled(stage: &Stage, piece: &str, is_wanted: bool) -> Result<(), String> {
-    let css = fetch(stage, "/theme.css")?.text().to_lowercase();
-    require(css.contains(piece) == is_wanted, || format!("{piece:?} in /theme.css: wanted {is_wanted}\n{css}"))
+    let shell = fetch(stage, "/")?.text();
+    let css = shell.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap_or_default().0;
+    let css = css.to_lowercase();
+    require(css.contains(piece) == is_wanted, || {
+        format!("{piece:?} in the style of the shell: wanted {is_wanted}\n{css}")
+    })
 }
 
 fn theme(stage: &Stage, name: &str, value: &Value) -> Result<(), String> {

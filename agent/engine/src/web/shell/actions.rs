@@ -1,5 +1,5 @@
-//! Buttons that lead elsewhere: their markup, and their colours as rules of `/theme.css`, because no attribute may
-//! carry a style. An open page follows the same rules in `agent/web/src/theme.ts`.
+//! Buttons that lead elsewhere: their markup, and their colours as rules of the page's style sheet, because
+//! no attribute may carry a style. An open page follows the same rules in `agent/web/src/theme.ts`.
 
 use std::fmt::Write;
 
@@ -34,7 +34,7 @@ pub(super) fn actions(actions: &[ActionView]) -> Markup {
 
 /// The colours of those buttons that have one of their own.
 #[must_use]
-pub(crate) fn actions_css(actions: &[ActionView]) -> String {
+pub(super) fn actions_css(actions: &[ActionView]) -> String {
     let mut css = String::new();
     for (place, action) in (1..).zip(actions) {
         let Some(colour) = &action.colour else { continue };

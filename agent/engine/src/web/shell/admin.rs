@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{head, json};
+use super::{Sheet, head, json};
 use crate::web::assets::entry;
 use crate::web::view::{PageView, Snapshot};
 
@@ -21,15 +21,14 @@ pub(crate) const ADMIN_HEADERS: &[(&str, &str)] = &[
 
 /// `GET /admin`. What the operator added to the viewers' page, a style or a script, is left out.
 #[must_use]
-pub(crate) fn admin_page(view: &Snapshot<'_>) -> Markup {
-    let entry = entry();
+pub(crate) fn admin_page(view: &Snapshot<'_>, sheet: &Sheet) -> Markup {
     let page = PageView { custom_css: None, custom_javascript: None, ..view.page.clone() };
     let view = Snapshot { page: &page, broadcast: None, ..view.clone() };
-    let logo = page.logo.as_deref().unwrap_or(&entry.mark);
+    let logo = page.logo.as_deref().unwrap_or(&entry().mark);
     html! {
         (DOCTYPE)
         html lang="en" data-view="admin" data-socket="closed" {
-            (head(&view, entry, logo, true))
+            (head(&view, sheet, logo, true))
             body {
                 div id="app" { noscript { p class="chat-nojs" { "This page needs JavaScript." } } }
                 script type="application/json" id="nixcast-state" { (json(&view)) }

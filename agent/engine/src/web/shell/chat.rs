@@ -3,7 +3,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{head, icon, json};
+use super::{Sheet, head, icon, json};
 use crate::web::assets::entry;
 use crate::web::view::Snapshot;
 
@@ -38,14 +38,13 @@ impl ChatPage {
 
 /// One of the pages that hold the chat alone.
 #[must_use]
-pub(crate) fn chat_page(view: &Snapshot<'_>, which: ChatPage) -> Markup {
-    let entry = entry();
-    let logo = view.page.logo.as_deref().unwrap_or(&entry.mark);
+pub(crate) fn chat_page(view: &Snapshot<'_>, sheet: &Sheet, which: ChatPage) -> Markup {
+    let logo = view.page.logo.as_deref().unwrap_or(&entry().mark);
     let quiet = Snapshot { broadcast: None, ..view.clone() };
     html! {
         (DOCTYPE)
         html lang="en" data-view=(which.name()) data-socket="closed" {
-            (head(&quiet, entry, logo, true))
+            (head(&quiet, sheet, logo, true))
             body {
                 div id="app" { noscript { p class="chat-nojs" { "The chat needs JavaScript." } } }
                 script type="application/json" id="nixcast-state" { (json(view)) }

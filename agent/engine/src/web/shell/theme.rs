@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use nixcast_schema::Theme;
 
-/// The theme as a rule of `/theme.css`.
+/// The theme as a rule of the page's style sheet.
 #[must_use]
-pub(crate) fn theme_css(theme: &Theme) -> String {
+pub(super) fn theme_css(theme: &Theme) -> String {
     let colours = Colours::of(theme);
     let accent_text = colours.accent_text.or_else(|| colours.accent.map(readable_on));
     let properties = [
