@@ -85,6 +85,11 @@ describe('the chat', { timeout: 300_000 }, () => {
     await anna.page.locator('.asked').getByRole('button', { name: 'Vote for this question, 0 votes' }).last().click();
     await isAsked('Who steers?', 'How deep is it?');
     await ben.page.getByRole('button', { name: 'Vote for this question, 1 vote' }).waitFor();
+    const own = () => anna.page.locator('.asked').getByRole('button', { name: 'Vote for this question, 1 vote' });
+    assert.equal(await own().getAttribute('aria-pressed'), 'true');
+    await anna.page.reload();
+    await anna.page.getByRole('tab', { name: 'Questions 2 open' }).click();
+    await until('her vote', 10_000, async () => (await own().getAttribute('aria-pressed')) === 'true');
     assert.deepEqual(await ben.barriers(), []);
     assert.deepEqual(await stage.barriers(), []);
     assert.equal(await stage.overhang(), 0);
@@ -189,6 +194,23 @@ describe('the chat', { timeout: 300_000 }, () => {
       await viewer.assertUndisturbed(1);
       await viewer.close();
     }
+  });
+
+  it('says who joined, and nothing of those who only read along', async () => {
+    if ((await scene.server.broadcast()) === null) await scene.server.publish();
+    const anna = await join(scene);
+    const alone = ['stage', 'embed/chat/readonly', 'moderate', 'admin'].map((path) => Viewer.open(scene.browser, `${scene.server.page}${path}`));
+    const [stage, frame, ...others] = await Promise.all(alone);
+    await stage.page.locator('.stage-one, .stage-none').filter({ hasNotText: 'One moment' }).first().waitFor();
+    await isOpen(frame.page);
+    for (const one of [stage, frame, ...others]) assert.equal(await one.page.evaluate(() => localStorage.getItem('nixcast-chat')), null);
+    // Whoever came before him would be told of before him.
+    const ben = await join(scene);
+    await log(anna.page).getByText(`${ben.name} joined.`).waitFor();
+    const notes = await log(anna.page).getByText(/ joined\.$/).allTextContents();
+    assert.deepEqual(notes.filter((note) => ![anna, ben].some(({ name }) => note.trim() === `${name} joined.`)), []);
+    await say(ben.page, 'for everybody');
+    await hears(frame.page, 'for everybody');
   });
 
   it('names people in colours that can be read, whatever theme is declared and scheme preferred', async () => {

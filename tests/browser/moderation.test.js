@@ -116,7 +116,7 @@ describe('moderation', { timeout: 300_000 }, () => {
   it('shows people with their connections, and what is theirs to do', async () => {
     const [anna, boss] = [await join(scene), await moderator()];
     const twice = await anna.context.newPage();
-    await twice.goto(`${scene.server.page}embed/chat/readonly`);
+    await twice.goto(`${scene.server.page}embed/chat/readwrite`);
     await boss.page.getByRole('searchbox', { name: 'Search people' }).fill(anna.name);
     const person = boss.page.getByRole('list', { name: 'People' }).getByRole('listitem').filter({ hasText: anna.name });
     await person.getByText('Here, 2 connections').waitFor({ timeout: 20_000 });
@@ -250,7 +250,7 @@ describe('moderation', { timeout: 300_000 }, () => {
     await person.getByRole('button', { name: `More about ${anna.name}` }).click();
     await person.getByRole('button', { name: 'Make moderator' }).click();
     await anna.page.getByRole('link', { name: 'Moderation' }).waitFor();
-    await person.getByRole('button', { name: 'No moderator' }).click();
+    await person.getByRole('button', { name: 'Remove as moderator' }).click();
     await anna.page.getByRole('link', { name: 'Moderation' }).waitFor({ state: 'detached' });
     await writeFile(secretFile, 'of-the-sky-and-the-winds\n', { mode: 0o600 });
     await viewer.page.getByText('Your login has ended').waitFor();

@@ -433,3 +433,51 @@ fn another_secret_ends_the_logins_made_with_the_one_before() {
     assert_eq!(marie.get("/api/chat/bans").status, 401, "an old secret does not bring its logins back");
     server.assert_not_kept("the secret of a moderator", "other-secret-words");
 }
+
+#[test]
+fn whoever_reads_along_hears_everything_and_is_nobody() {
+    let server = behind_proxy().start();
+    let port = server.http_port();
+    let anna = Somebody::register(&server, "Anna", "198.51.100.1");
+    let mut talker = anna.enter();
+    talker.say("before");
+    let observe = |address: &str| {
+        let mut request =
+            format!("ws://127.0.0.1:{port}/ws?readonly=1&since={}", "0".repeat(26)).into_client_request().unwrap();
+        request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        tungstenite::client(request, stream).map(|(socket, _)| Socket(socket))
+    };
+    let mut stage = observe("198.51.100.2").unwrap();
+    stage.find(|event| event["body"] == "<p>before</p>");
+    stage.0.send(Message::text(json!({ "type": "CHAT", "body": "me too", "nonce": "n" }).to_string())).unwrap();
+    let told = stage.until("CHAT_ACTION");
+    assert!(told["body"].as_str().unwrap().contains("only reads along"), "{told}");
+    talker.say("after");
+    stage.find(|event| event["body"] == "<p>after</p>");
+    let said = anna.reads("/api/chat");
+    assert!(!said.to_string().contains("me too"), "{said}");
+
+    let clients = read_as_operator(&server, "chat/clients");
+    assert_eq!(clients.as_array().unwrap().len(), 1, "{clients}");
+    let users = read_as_operator(&server, "users");
+    assert_eq!(users["total"], 1, "{users}");
+
+    let mut others: Vec<Socket> = (1..50).map(|_| observe("198.51.100.2").unwrap()).collect();
+    assert!(observe("198.51.100.2").is_err(), "so many from one address and no more");
+    others.push(observe("198.51.100.3").unwrap());
+
+    talker.0.send(Message::text(json!({ "type": "CHAT", "body": "why", "question": true }).to_string())).unwrap();
+    let asked = stage.find(|event| event["body"] == "<p>why</p>");
+    let ben = Somebody::register(&server, "Ben", "198.51.100.4");
+    let mut voter = ben.enter();
+    voter.0.send(Message::text(json!({ "type": "UPVOTE", "id": asked["id"] }).to_string())).unwrap();
+    stage.find(|event| event["type"] == "QUESTION-UPDATE" && event["votes"] == 1);
+    crash_the_engine(&server);
+    let voted = |questions: &Value| questions[0].get("voted").cloned();
+    assert_eq!(voted(&ben.reads("/api/chat/questions")), Some(json!(true)), "his vote is known again");
+    assert_eq!(voted(&anna.reads("/api/chat/questions")), Some(json!(false)));
+    let for_all = parse(&http::get(port, "/api/chat/questions").unwrap());
+    assert_eq!((&for_all[0]["votes"], voted(&for_all)), (&json!(1), None));
+}

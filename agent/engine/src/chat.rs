@@ -269,10 +269,10 @@ impl Chat {
         self.ask(Order::History(reply), answer).await
     }
 
-    /// Takes a seat for a user who was admitted.
-    async fn enter(&self, user: User, address: IpAddr, since: Option<MessageId>) -> Result<Seat, ChatError> {
+    /// Takes a seat for a user who was admitted; none: for somebody who only reads along.
+    async fn enter(&self, user: Option<User>, address: IpAddr, since: Option<MessageId>) -> Result<Seat, ChatError> {
         let (reply, answer) = oneshot::channel();
-        let newcomer = Newcomer { user: user.id.clone(), stored: Some(user), address, since, reply };
+        let newcomer = Newcomer { user, address, since, reply };
         Ok(self.ask(Order::Enter(newcomer), answer).await??)
     }
 

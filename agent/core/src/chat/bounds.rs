@@ -3,6 +3,9 @@
 /// Sockets in the room. One more is refused with `ERROR_MAX_CONNECTIONS_EXCEEDED`, as in Owncast.
 pub const MAX_CONNECTIONS: usize = 20_000;
 
+/// Sockets of one address, or of one /64 of IPv6, that only read along: stages, overlays and frames. One more is refused.
+pub const MAX_OBSERVERS_PER_ADDRESS: usize = 50;
+
 /// Sockets of one user, which are tabs and devices. One more is refused.
 pub const MAX_CONNECTIONS_PER_USER: usize = 20;
 

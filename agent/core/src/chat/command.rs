@@ -50,6 +50,12 @@ pub enum Command {
         address: IpAddr,
         since: Option<MessageId>,
     },
+    /// A socket has opened that only reads along: nobody is told of it, and nothing is taken from it.
+    Observe {
+        connection: ConnectionId,
+        address: IpAddr,
+        since: Option<MessageId>,
+    },
     /// A socket has closed. Also one that the room asked to close.
     Leave {
         connection: ConnectionId,

@@ -26,6 +26,11 @@ impl Question {
         Standing { votes: self.voters.len(), answered: self.answered_ms.is_some() }
     }
 
+    #[must_use]
+    pub fn has_vote_of(&self, user: &UserId) -> bool {
+        self.voters.contains(user)
+    }
+
     fn is_spent(&self) -> bool {
         self.answered_ms.is_some() || self.message.hidden.is_some()
     }

@@ -73,7 +73,8 @@ impl AddressRates {
     }
 }
 
-fn home_of(address: IpAddr) -> IpAddr {
+/// Those who share it count as one: an address, or a /64 of IPv6.
+pub(super) fn home_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         address => address,

@@ -25,6 +25,10 @@ pub enum Refusal {
     NetworkBanned,
     #[error("This connection is not part of the chat.")]
     NotConnected,
+    #[error("This connection only reads along.")]
+    Observing,
+    #[error("The chat is read along from your network too often already.")]
+    TooManyObservers,
     /// The store may know the user: [`super::command::Command::Know`].
     #[error("There is no such user.")]
     NoSuchUser,

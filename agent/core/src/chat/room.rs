@@ -23,9 +23,11 @@ use super::rules::ChatRules;
 use super::stamp::Stamp;
 use super::stream::Stream;
 use super::users::{DeclaredModerators, Role, User, UserView};
+use observing::Observers;
 
 mod asking;
 mod moderating;
+mod observing;
 mod presence;
 mod ruling;
 mod speaking;
@@ -63,6 +65,7 @@ pub struct Room {
     declared: DeclaredModerators,
     people: People,
     connections: BTreeMap<ConnectionId, Connection>,
+    observers: Observers,
     /// Who is about to be told of as gone, by when.
     parting: BTreeSet<(i64, UserId)>,
     history: History,
@@ -132,6 +135,7 @@ impl Room {
             declared: DeclaredModerators::new(),
             people,
             connections: BTreeMap::new(),
+            observers: Observers::default(),
             parting: BTreeSet::new(),
             history: History::new(messages, dropped),
             questions: Questions::new(questions),
@@ -170,12 +174,16 @@ impl Room {
     }
 
     fn answer(&mut self, command: Command, turn: &mut Turn) -> Answer {
+        if command.connection().is_some_and(|connection| self.observers.contain(connection)) {
+            return Err(Refusal::Observing);
+        }
         match command {
             Command::Register { id, name, address } => self.register(turn, id, name.as_deref(), address),
             Command::RegisterModerator { id, name, secret } => self.register_moderator(turn, id, name, secret),
             Command::RegisterBot { id, token, scopes } => self.register_bot(turn, id, token, scopes),
             Command::Know { user } => self.know(turn, user),
             Command::Join { connection, user, address, since } => self.join(turn, connection, user, address, since),
+            Command::Observe { connection, address, since } => self.observe(turn, connection, address, since),
             Command::Leave { connection } => self.leave(turn, connection),
             Command::Say { connection, post } => self.say(turn, connection, post),
             Command::SayAs { user, post } => self.say_as(turn, &user, post),
@@ -353,6 +361,11 @@ impl Room {
         self.connections.iter().map(|(id, connection)| (*id, connection))
     }
 
+    /// Sockets in the room, of those who take part and of those who read along.
+    fn sockets(&self) -> usize {
+        self.connections.len() + self.observers.len()
+    }
+
     /// How many sockets a user has in the room.
     #[must_use]
     pub fn sockets_of(&self, user: &UserId) -> usize {
@@ -380,5 +393,11 @@ impl Room {
     #[must_use]
     pub fn stage(&self) -> Vec<Event> {
         self.questions.on_stage().into_iter().map(|question| self.event_of(&question.message)).collect()
+    }
+
+    /// Whether somebody voted for a question.
+    #[must_use]
+    pub fn has_voted(&self, question: MessageId, user: &UserId) -> bool {
+        self.questions.get(question).is_some_and(|question| question.has_vote_of(user))
     }
 }

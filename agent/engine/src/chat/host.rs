@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nixcast_core::chat::command::Command;
 use nixcast_core::chat::effect::{Done, Effect, Outcome};
-use nixcast_core::chat::ids::{ConnectionId, MessageId, Moment, UserId};
+use nixcast_core::chat::ids::{ConnectionId, MessageId, Moment};
 use nixcast_core::chat::records::Record;
 use nixcast_core::chat::refusal::Refusal;
 use nixcast_core::chat::room::Room;
@@ -88,9 +88,8 @@ impl fmt::Debug for Order {
 /// Somebody who wants to come in.
 #[derive(Debug)]
 pub(super) struct Newcomer {
-    pub(super) user: UserId,
-    /// As stored, for a room that has forgotten.
-    pub(super) stored: Option<User>,
+    /// Who takes part, as stored, for a room that has forgotten. None: somebody who only reads along.
+    pub(super) user: Option<User>,
     pub(super) address: IpAddr,
     pub(super) since: Option<MessageId>,
     pub(super) reply: oneshot::Sender<Result<Seat, Refusal>>,
@@ -321,13 +320,14 @@ impl Host {
     }
 
     fn let_in(&mut self, newcomer: Newcomer) {
-        let Newcomer { user, stored, address, since, reply } = newcomer;
+        let Newcomer { user, address, since, reply } = newcomer;
         // The one who asked may have given up while it waited.
         if reply.is_closed() {
             return;
         }
-        let known = match stored {
-            Some(stored) if self.room.user(&user).is_none() => self.apply(Command::Know { user: stored }).map(drop),
+        let id = user.as_ref().map(|user| user.id.clone());
+        let known = match user {
+            Some(user) if self.room.user(&user.id).is_none() => self.apply(Command::Know { user }).map(drop),
             _ => Ok(()),
         };
         if let Err(refusal) = known {
@@ -336,7 +336,11 @@ impl Host {
         }
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let Outcome { effects, result } = self.room.apply(Command::Join { connection, user, address, since }, now());
+        let command = match id {
+            Some(user) => Command::Join { connection, user, address, since },
+            None => Command::Observe { connection, address, since },
+        };
+        let Outcome { effects, result } = self.room.apply(command, now());
         let mut first = Telling::default();
         for effect in effects {
             match effect {

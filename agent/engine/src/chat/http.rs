@@ -63,6 +63,8 @@ struct Credentials {
     access_token: Option<String>,
     /// The id of the last message that the client has.
     since: Option<String>,
+    /// `1` or `true`: reads along without being anybody. A token is not looked at then.
+    readonly: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,7 +175,7 @@ enum Entrance {
     Answer(Response),
 }
 
-/// `GET /ws?accessToken=…&since=…`. Any origin may: the token says who it is.
+/// `GET /ws?accessToken=…&since=…`, or `GET /ws?readonly=1&since=…`. Any origin may: the token says who it is.
 async fn open(
     State(site): State<Site>,
     Extension(peer): Extension<Peer>,
@@ -221,12 +223,16 @@ async fn serve(chat: Chat, upgrade: OnUpgrade, entrance: Entrance, place: OwnedS
 }
 
 async fn enter(chat: &Chat, credentials: Credentials, address: std::net::IpAddr) -> Entrance {
-    let Credentials { access_token, since } = credentials;
-    let Some(token) = access_token.filter(|token| !token.is_empty()) else { return Entrance::Silence };
+    let Credentials { access_token, since, readonly } = credentials;
     let since = since.and_then(|since| since.parse().ok());
-    let seat = match chat.admit(&token, address).await {
-        Ok(user) => chat.enter(user, address, since).await,
-        Err(error) => Err(error),
+    let seat = if readonly.is_some_and(|readonly| readonly == "1" || readonly == "true") {
+        chat.enter(None, address, since).await
+    } else {
+        let Some(token) = access_token.filter(|token| !token.is_empty()) else { return Entrance::Silence };
+        match chat.admit(&token, address).await {
+            Ok(user) => chat.enter(Some(user), address, since).await,
+            Err(error) => Err(error),
+        }
     };
     match seat {
         Ok(seat) => Entrance::Seat(seat),

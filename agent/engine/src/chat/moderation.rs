@@ -115,6 +115,9 @@ pub(crate) struct Asked {
     timestamp: Stamp,
     #[serde(flatten)]
     standing: Standing,
+    /// Whether the one who asks has voted for it. None for somebody who only reads along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voted: Option<bool>,
 }
 
 impl Chat {
@@ -246,9 +249,13 @@ impl Chat {
         .await
     }
 
-    /// The questions in the order for the stage.
-    pub(crate) async fn questions(&self) -> Result<Vec<Asked>, ChatError> {
-        self.look(|room, _now_ms| room.stage().into_iter().filter_map(asked).collect()).await
+    /// The questions in the order for the stage, as `user` sees them.
+    pub(crate) async fn questions(&self, user: Option<UserId>) -> Result<Vec<Asked>, ChatError> {
+        self.look(move |room, _now_ms| {
+            let has_voted = |id| user.as_ref().map(|user| room.has_voted(id, user));
+            room.stage().into_iter().filter_map(|event| asked(event, has_voted)).collect()
+        })
+        .await
     }
 }
 
@@ -312,7 +319,8 @@ fn person(room: &Room, user: &User, now_ms: i64) -> Person {
     }
 }
 
-fn asked(Event { id, timestamp, kind }: Event) -> Option<Asked> {
+fn asked(Event { id, timestamp, kind }: Event, has_voted: impl Fn(MessageId) -> Option<bool>) -> Option<Asked> {
     let EventKind::Chat(chat) = kind else { return None };
-    Some(Asked { id, user: chat.user, body: chat.body, timestamp, standing: chat.question? })
+    let voted = has_voted(id);
+    Some(Asked { id, user: chat.user, body: chat.body, timestamp, standing: chat.question?, voted })
 }

@@ -60,6 +60,8 @@ export interface Line {
 
 /** What the connection needs of the world; a test gives it another. */
 export interface World {
+  /** Reads along without being anybody: needs no account and cannot say anything. */
+  isObserver?: boolean;
   account(): Account | null;
   /** A new account, under the old name if there was one. Null: there shall be none. */
   register(name: string | null): Promise<Account | null>;
@@ -154,12 +156,11 @@ export class Connection {
     this.#isResumed = false;
     this.#sent.clear();
     try {
-      const known = this.world.account();
-      const account = known === null || this.#isUnknown ? await this.world.register(known?.name ?? null) : known;
+      const introduction = await this.#introduce();
       if (generation !== this.#generation) return;
-      if (account === null) return this.#leave();
+      if (introduction === null) return this.#leave();
       this.#isUnknown = false;
-      const query = new URLSearchParams({ accessToken: account.token, since: this.#since });
+      const query = new URLSearchParams({ ...introduction, since: this.#since });
       this.#newest = this.#since;
       this.#line = this.world.open(`/ws?${query}`, {
         text: (text) => generation === this.#generation && this.#hear(text),
@@ -169,6 +170,14 @@ export class Connection {
     } catch {
       if (generation === this.#generation) this.#end(0);
     }
+  }
+
+  /** What the server is told of who comes; null for nobody. */
+  async #introduce(): Promise<Record<string, string> | null> {
+    if (this.world.isObserver === true) return { readonly: '1' };
+    const known = this.world.account();
+    const account = known === null || this.#isUnknown ? await this.world.register(known?.name ?? null) : known;
+    return account && { accessToken: account.token };
   }
 
   #end(code: number): void {

@@ -114,9 +114,11 @@ export class Room {
 
   /** Of the past the line tells the newest messages alone; questions stay open for longer. */
   async #recall(): Promise<void> {
-    const token = wallet.read()?.token;
-    const asked = token === undefined ? [] : await readQuestions(token);
-    this.#batch.add(asked.map((question) => ({ kind: 'asked', question })));
+    const asked = await readQuestions(this.#connection.world.isObserver === true ? null : (wallet.read()?.token ?? null));
+    // What was voted for on this page meanwhile may not have been counted yet.
+    const wanted = asked.filter(({ isWanted }) => isWanted).map(({ question }) => question.id);
+    this.votes = new Set([...wanted, ...this.votes]);
+    this.#batch.add(asked.map(({ question }) => ({ kind: 'asked', question })));
   }
 
   #take(events: ChatEvent[]): void {

@@ -32,5 +32,8 @@ export const browser: World = {
   },
 };
 
+/** Whoever only reads along: nobody is told, and nobody is counted. */
+export const observer: World = { ...browser, isObserver: true, account: () => null, register: async () => null };
+
 /** Whoever has an account, for as long as it lasts. */
 export const member: World = { ...browser, register: async () => null };

@@ -258,6 +258,7 @@ impl Room {
         for (connection, reason) in refused.collect::<Vec<_>>() {
             self.expel(turn, connection, reason);
         }
+        self.enforce_bans_of_observers(turn);
     }
 
     pub(super) fn unban_network(&mut self, turn: &mut Turn, by: &By, network: &str) -> Answer {

@@ -143,7 +143,7 @@ impl Room {
         if person.connections.len() >= MAX_CONNECTIONS_PER_USER {
             return Err(Refusal::TooManyConnections);
         }
-        if self.connections.len() >= MAX_CONNECTIONS {
+        if self.sockets() >= MAX_CONNECTIONS {
             return Err(Refusal::Full);
         }
         self.detach(turn, connection);
@@ -204,7 +204,7 @@ impl Room {
     }
 
     /// Sends what came after `since`, and what has become of what came before.
-    fn resume(&mut self, turn: &mut Turn, connection: ConnectionId, since: MessageId) {
+    pub(super) fn resume(&mut self, turn: &mut Turn, connection: ConnectionId, since: MessageId) {
         let count = usize::try_from(self.rules.history_messages).unwrap_or(usize::MAX);
         let missed = self.history.missed(since, count, turn.now.saturating_sub(super::NONCE_MS));
         let complete = missed.is_complete;
@@ -235,6 +235,7 @@ impl Room {
 
     /// Takes a connection out of the room, if it is in.
     pub(super) fn detach(&mut self, turn: &mut Turn, connection: ConnectionId) {
+        self.observers.remove(connection);
         let Some(gone) = self.connections.remove(&connection) else { return };
         let Some(person) = self.people.get_mut(&gone.user) else { return };
         person.connections.remove(&connection);

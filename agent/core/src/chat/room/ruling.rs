@@ -31,7 +31,7 @@ impl Room {
             turn.broadcast(event);
         }
         if !self.rules.enable {
-            for connection in self.connections.keys().copied().collect::<Vec<_>>() {
+            for connection in self.connections.keys().copied().chain(self.observers.ids()).collect::<Vec<_>>() {
                 self.close(turn, connection, CloseReason::ChatOff);
             }
         }

@@ -91,16 +91,19 @@ impl FromRequestParts<Site> for Moderator {
     }
 }
 
-/// Whoever asks with anybody's token.
-pub(super) struct Viewer;
+/// Whoever asks with anybody's token, or without one, as whoever reads along.
+pub(super) struct Viewer(Option<UserId>);
 
 impl FromRequestParts<Site> for Viewer {
     type Rejection = ChatError;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, ChatError> {
         let (token, address) = who(parts, site).await?;
-        site.chat().admit(&token, address).await?;
-        Ok(Self)
+        if token.is_empty() {
+            site.chat().look(move |room, _now_ms| room.admit(address, None)).await??;
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(site.chat().admit(&token, address).await?.id)))
     }
 }
 
@@ -380,6 +383,6 @@ async fn audit(
     Ok(told(entries.into_iter().map(deed).collect::<Vec<_>>()))
 }
 
-async fn questions(State(site): State<Site>, _viewer: Viewer) -> Result<Response, ChatError> {
-    Ok(told(site.chat().questions().await?))
+async fn questions(State(site): State<Site>, Viewer(user): Viewer) -> Result<Response, ChatError> {
+    Ok(told(site.chat().questions(user).await?))
 }

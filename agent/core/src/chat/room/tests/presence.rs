@@ -1,5 +1,5 @@
 use super::*;
-use crate::chat::bounds::{MAX_CONNECTIONS_PER_USER, MAX_USERS};
+use crate::chat::bounds::{MAX_CONNECTIONS_PER_USER, MAX_OBSERVERS_PER_ADDRESS, MAX_USERS};
 
 fn leave(number: u64) -> Command {
     Command::Leave { connection: ConnectionId(number) }
@@ -225,4 +225,54 @@ fn a_restart_of_the_engine_is_not_everybody_coming_in_again() {
     next.ok(leave(1));
     assert_eq!(broadcasts(&next.later(PART_MS).ok(Command::Tick)), ["USER_PARTED"], "everybody knew of her");
     assert_eq!(broadcasts(&next.later(REJOIN_MS).ok(resume(3, seen))), ["USER_JOINED"]);
+}
+
+#[test]
+fn whoever_reads_along_hears_everything_and_is_nobody() {
+    let mut scene = Scene::new(ChatRules::default());
+    scene.ok(Command::StreamStarted);
+    scene.register("Anna");
+    scene.join(1, "Anna");
+    let past = scene.said(1, "before");
+    let observe = |number: u64, host: u8| Command::Observe {
+        connection: ConnectionId(number),
+        address: address(host),
+        since: Some(MessageId::first_of(0)),
+    };
+    let effects = scene.ok(observe(2, 2));
+    assert_eq!(sent(&effects, 2).iter().map(|event| event.id).collect::<Vec<_>>()[0], past);
+    assert_eq!(types_sent(&effects, 2), ["CHAT", "RESUMED"]);
+    assert!(broadcasts(&effects).is_empty() && records(&effects).is_empty());
+    assert_eq!((scene.room.connections().count(), scene.room.users().count()), (1, 1));
+
+    let outcome = scene.say(2, "let me in");
+    assert_eq!(outcome.result, Err(Refusal::Observing));
+    assert_eq!(types_sent(&outcome.effects, 2), ["CHAT_ACTION"]);
+    assert!(broadcasts(&outcome.effects).is_empty());
+    assert_eq!(
+        scene.refused(Command::Rename { connection: ConnectionId(2), name: "Eve".to_owned() }),
+        Refusal::Observing
+    );
+    assert_eq!(scene.ok(Command::Leave { connection: ConnectionId(2) }), []);
+    assert!(broadcasts(&scene.later(60_000).ok(Command::Tick)).is_empty(), "nobody is told of its end");
+
+    for number in 0..MAX_OBSERVERS_PER_ADDRESS {
+        scene.ok(observe(100 + u64::try_from(number).unwrap(), 2));
+    }
+    assert_eq!(scene.refused(observe(99, 2)), Refusal::TooManyObservers);
+    scene.ok(observe(99, 3));
+    scene.ok(Command::Leave { connection: ConnectionId(100) });
+    scene.ok(observe(100, 2));
+    let ban = |host: u8| Command::BanNetwork {
+        by: By::Operator,
+        network: address(host).to_string(),
+        from: None,
+        seconds: None,
+        note: String::new(),
+    };
+    assert_eq!(closed(&scene.ok(ban(3))), [(99, CloseReason::NetworkBanned)]);
+    assert_eq!(scene.refused(observe(99, 3)), Refusal::NetworkBanned);
+    let off = Command::SetRules { rules: ChatRules { enable: false, ..ChatRules::default() } };
+    assert_eq!(closed(&scene.ok(off)).len(), 1 + MAX_OBSERVERS_PER_ADDRESS);
+    assert_eq!(scene.refused(observe(99, 4)), Refusal::ChatOff);
 }
