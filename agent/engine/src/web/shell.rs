@@ -539,7 +539,7 @@ mod tests {
             html.contains("data-chat=\"true\"") && html.contains("<aside id=\"chat-container\" class=\"chat\""),
             "{html}"
         );
-        assert!(!html.contains("show-chat"), "{html}");
+        assert!(!html.contains("show-chat\""), "{html}");
         let alone = shell(&view(&page, None), &Sheet::default(), 0, ChatWish::Hidden).into_string();
         assert!(alone.contains("data-chat=\"false\"") && !alone.contains("<aside"), "{alone}");
         assert!(alone.contains("class=\"share show-chat\""), "{alone}");
@@ -547,7 +547,7 @@ mod tests {
             let quiet = PageView { chat: None, ..page.clone() };
             let quiet = shell(&view(&quiet, None), &Sheet::default(), 0, wish).into_string();
             assert!(quiet.contains("data-chat=\"false\"") && !quiet.contains("<aside"), "{quiet}");
-            assert!(!quiet.contains("show-chat"), "{quiet}");
+            assert!(!quiet.contains("show-chat\""), "{quiet}");
         }
     }
 
