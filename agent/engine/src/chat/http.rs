@@ -213,7 +213,8 @@ async fn serve(chat: Chat, upgrade: OnUpgrade, entrance: Entrance, place: OwnedS
     let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         return tracing::error!("a chat socket is no TCP stream");
     };
-    let open = |line| Socket::new(io.into_inner(), &read_buf, line);
+    // What was read lies in a buffer of 8 KiB: it is let go of when the socket is made.
+    let open = move |line| Socket::new(io.into_inner(), &read_buf, line);
     match entrance {
         Entrance::Seat(seat) => open(seat.line).talk(chat, seat.presence).await,
         Entrance::Told(text) => open(Arc::default()).turn_away(text).await,
