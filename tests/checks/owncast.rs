@@ -6,7 +6,7 @@ use std::fs;
 use crate::root;
 
 /// Settings below `/api/admin/config/` in Owncast's router as of 2026.
-const OWNCAST_SETTINGS: usize = 53;
+const OWNCAST_SETTINGS: usize = 55;
 
 /// Options about the host, which the settings document does not have.
 const HOST_OPTIONS: [&str; 1] = ["services.nixcast.reverseProxy"];
