@@ -131,10 +131,11 @@ export class Guest {
   }
 
   /** Asks for a page of the guest: { status, text }, or nothing when nobody answers. */
-  async get(url) {
-    const script = `fetch(process.argv[1], { signal: AbortSignal.timeout(5000) })
+  /** `request`: what `fetch` takes besides the address. */
+  async get(url, request = {}) {
+    const script = `fetch(process.argv[1], { ...JSON.parse(process.argv[2]), signal: AbortSignal.timeout(5000) })
       .then(async (r) => console.log(JSON.stringify({ status: r.status, text: await r.text() })), () => {})`;
-    const { stdout } = await finished('nsenter', this.#enter(['--net'], [process.execPath, '-e', script, url]), SLOW);
+    const { stdout } = await finished('nsenter', this.#enter(['--net'], [process.execPath, '-e', script, url, JSON.stringify(request)]), SLOW);
     return stdout ? JSON.parse(stdout) : undefined;
   }
 

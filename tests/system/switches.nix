@@ -8,6 +8,11 @@
   first = {
     services.nixcast = {
       streamKeys.main.keyFile = "/var/keys/main";
+      admin.passwordFile = "/var/keys/admin";
+      integrations.accessTokens.clock = {
+        tokenFile = "/var/keys/clock";
+        scopes = ["CAN_SEND_SYSTEM_MESSAGES"];
+      };
       webhooks.hook = {
         url = "http://hooks.test:9090/";
         events = ["STREAM_STARTED"];

@@ -14,6 +14,8 @@ const SETTLED_WITHIN = 60_000;
 const ENGINE = 'nixcast-engine.service';
 const AGENT = 'nixcast-agent.service';
 const KEY = 'open-sesame';
+const PASSWORD = 'correct-horse';
+const TOKEN = 'battery-staple';
 const WEBHOOK_SECRET = 'whsec_bml4Y2FzdCB0ZXN0cyBpdHMgdW5pdHM=';
 
 /** Capability sets of /proc/PID/status. */
@@ -27,6 +29,8 @@ const receivers = [];
 before(async () => {
   await guest.install('first');
   await guest.write('/var/keys/main', KEY, 0o400);
+  await guest.write('/var/keys/admin', PASSWORD, 0o400);
+  await guest.write('/var/keys/clock', TOKEN, 0o400);
   await guest.write('/var/keys/hook', WEBHOOK_SECRET, 0o400);
   await guest.write('/etc/hosts', '127.0.0.1 localhost hooks.test\n');
   await guest.boot();
@@ -162,6 +166,23 @@ step('the engine has the network, reads no secret, and leaves its workers what l
   const could = await probe(ENGINE);
   for (const what of ['bind port 79', 'open an Internet socket', 'speak to the engine', 'filter its own system calls', 'ask for Landlock']) assert.equal(could[what], 'yes', what);
   for (const what of [...IMPOSSIBLE, 'read a secret of root', 'speak to the agent']) assert.match(could[what] ?? '', /^no/, what);
+});
+
+step('the engine tells the operator of the machine what the sandbox lets it see, and what that leaves out', async () => {
+  const authorization = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`;
+  const { status, text } = await guest.get('http://127.0.0.1:8080/api/admin/hardwarestats', { headers: { authorization } });
+  assert.equal(status, 200, text);
+  const { memory, disk, missing } = JSON.parse(text);
+  assert.ok(memory[0].value > 0 && memory[0].value <= 100, text);
+  assert.ok(disk[0].value >= 0 && disk[0].value <= 100, text);
+  assert.deepEqual(missing.map((sentence) => sentence.split(' ')[0]), ['CPU', 'memory']);
+});
+
+step('a program with a declared token speaks in the chat', async () => {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const say = { method: 'POST', headers, body: JSON.stringify({ body: 'Five minutes' }) };
+  const { status, text } = await guest.get('http://127.0.0.1:8080/api/integrations/chat/system', say);
+  assert.equal(status, 200, text);
 });
 
 /** Takes the first message on port 9090 of the guest; gives its headers and text. */
@@ -351,5 +372,5 @@ step('after a power cut the last good document runs', async () => {
 
 step('no log holds a secret', async () => {
   const journal = await guest.run('journalctl', '--output=cat', '--no-pager');
-  for (const secret of [KEY, 'another-secret', WEBHOOK_SECRET]) assert.ok(!journal.includes(secret), 'a secret is in the journal');
+  for (const secret of [KEY, 'another-secret', PASSWORD, TOKEN, WEBHOOK_SECRET]) assert.ok(!journal.includes(secret), 'a secret is in the journal');
 });
