@@ -60,8 +60,11 @@ pub(crate) const EMBED_HEADERS: &[(&str, &str)] = &[
 const FRAME: [(&str, &str); 2] = [("light", "#f6f4ef"), ("dark", "#101116")];
 
 /// The last of what is painted at once. What came first would move, were it painted before this is there; a long text
-/// below it is not waited for. A page without such an element is painted whole (HTML, link type "expect").
+/// below it is not waited for (HTML, link type "expect").
 const SEEN_AT_ONCE: &str = "nixcast-about";
+
+/// All that a page shows, where nothing long comes below.
+const ALL: &str = "app";
 
 /// A chain link, in a box of 24 by 24; as `LINK` in `platforms.ts`.
 const LINK: &str = "M10.6 13.4a1 1 0 0 1-1.4 0 4.9 4.9 0 0 1 0-6.9l3.1-3.1a4.9 4.9 0 0 1 6.9 6.9l-1.4 1.4a1 1 0 0 1-1.4\
@@ -94,7 +97,7 @@ pub(crate) fn shell(view: &Snapshot<'_>, sheet: &Sheet, now_s: i64, wish: ChatWi
     html! {
         (DOCTYPE)
         html lang="en" data-state=(state) data-socket="closed" {
-            (head(view, sheet, logo, !page.search_indexing))
+            (head(view, sheet, logo, !page.search_indexing, SEEN_AT_ONCE))
             body {
                 div id="app" {
                     main class="page" data-chat=(has_chat) {
@@ -127,7 +130,7 @@ pub(crate) fn embed(view: &Snapshot<'_>, sheet: &Sheet, now_s: i64) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-view="video" data-state=(state) data-socket="closed" {
-            (head(view, sheet, logo, true))
+            (head(view, sheet, logo, true, ALL))
             body {
                 div id="app" {
                     div class="embed" {
@@ -143,7 +146,8 @@ pub(crate) fn embed(view: &Snapshot<'_>, sheet: &Sheet, now_s: i64) -> Markup {
     }
 }
 
-fn head(view: &Snapshot<'_>, sheet: &Sheet, logo: &str, is_hidden: bool) -> Markup {
+/// Nothing is painted before the element `seen_at_once` is there as a whole.
+fn head(view: &Snapshot<'_>, sheet: &Sheet, logo: &str, is_hidden: bool, seen_at_once: &str) -> Markup {
     let entry = entry();
     let Snapshot { page, title, broadcast, .. } = view;
     let heading = if title.is_empty() { page.name.clone() } else { format!("{title} · {}", page.name) };
@@ -169,7 +173,7 @@ fn head(view: &Snapshot<'_>, sheet: &Sheet, logo: &str, is_hidden: bool) -> Mark
             @if page.nsfw { meta name="rating" content="adult"; }
             link rel="icon" href=(logo);
             (sheet.markup())
-            link rel="expect" href={ "#" (SEEN_AT_ONCE) } blocking="render";
+            link rel="expect" href={ "#" (seen_at_once) } blocking="render";
             @if let Some(custom) = &page.custom_css { link rel="stylesheet" href=(custom) id="custom-css"; }
             @for module in &entry.preloads { link rel="modulepreload" href=(module); }
             @if broadcast.is_some() {
@@ -449,7 +453,13 @@ mod tests {
         assert!(shown(&named, 0).into_string().contains("<title>Tide &lt;tables&gt; · Night Radio</title>"));
         assert!(off.contains("data-state=\"offline\"") && off.contains("offline-message"));
         assert!(!off.contains("rel=\"modulepreload\" href=\"/assets/hls"));
-        assert!(off.contains("href=\"#nixcast-about\" blocking=\"render\"") && off.contains(" id=\"nixcast-about\""));
+        let (offline, sheet) = (view(&page, None), Sheet::default());
+        let chat = chat_page(&offline, &sheet, ChatPage::Stage).into_string();
+        for html in [off, embed(&offline, &sheet, 0).into_string(), chat] {
+            let (awaited, _) = html.split_once("\" blocking=\"render\"").unwrap();
+            let (_, id) = awaited.rsplit_once("href=\"#").unwrap();
+            assert!(html.contains(&format!(" id=\"{id}\"")), "{id}");
+        }
         let on = shown(&view(&page, Some(broadcast("a"))), 0).into_string();
         assert!(on.contains("data-state=\"loading\"") && on.contains("Live") && on.contains("href=\"/hls/a\""));
         assert!(on.contains("rel=\"modulepreload\" href=\"/assets/hls"));

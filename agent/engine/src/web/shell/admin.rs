@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Sheet, head, json};
+use super::{ALL, Sheet, head, json};
 use crate::web::assets::entry;
 use crate::web::view::{PageView, Snapshot};
 
@@ -28,7 +28,7 @@ pub(crate) fn admin_page(view: &Snapshot<'_>, sheet: &Sheet) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-view="admin" data-socket="closed" {
-            (head(&view, sheet, logo, true))
+            (head(&view, sheet, logo, true, ALL))
             body {
                 div id="app" { noscript { p class="chat-nojs" { "This page needs JavaScript." } } }
                 script type="application/json" id="nixcast-state" { (json(&view)) }

@@ -3,7 +3,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Sheet, head, icon, json};
+use super::{ALL, Sheet, head, icon, json};
 use crate::web::assets::entry;
 use crate::web::view::Snapshot;
 
@@ -44,7 +44,7 @@ pub(crate) fn chat_page(view: &Snapshot<'_>, sheet: &Sheet, which: ChatPage) -> 
     html! {
         (DOCTYPE)
         html lang="en" data-view=(which.name()) data-socket="closed" {
-            (head(&quiet, sheet, logo, true))
+            (head(&quiet, sheet, logo, true, ALL))
             body {
                 div id="app" { noscript { p class="chat-nojs" { "The chat needs JavaScript." } } }
                 script type="application/json" id="nixcast-state" { (json(view)) }
