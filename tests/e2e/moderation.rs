@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nixcast_schema::{Moderator, Network};
@@ -330,13 +331,19 @@ fn what_owncasts_admin_page_does_to_people_works_with_the_password() {
     }
 }
 
-#[test]
-fn a_declared_moderator_logs_in_and_a_guesser_waits() {
+/// Marie is declared, and the file holds her secret.
+fn with_marie() -> (Scene, PathBuf) {
     let mut scene = behind_proxy();
     let file = scene.folder().join("marie.secret");
     server::replace(&file, "rather-secret-words\n", 0o600);
     let secret_file = file.to_str().unwrap().to_owned();
     scene.settings.chat.moderators = vec![Moderator { name: "Marie".to_owned(), secret_file }];
+    (scene, file)
+}
+
+#[test]
+fn a_declared_moderator_logs_in_and_a_guesser_waits() {
+    let (scene, _file) = with_marie();
     let server = scene.start();
     let port = server.http_port();
     let log_in = |address: &str, name: &str, secret: &str| {
@@ -383,11 +390,7 @@ fn a_declared_moderator_logs_in_and_a_guesser_waits() {
 
 #[test]
 fn another_secret_ends_the_logins_made_with_the_one_before() {
-    let mut scene = behind_proxy();
-    let file = scene.folder().join("marie.secret");
-    server::replace(&file, "rather-secret-words\n", 0o600);
-    let secret_file = file.to_str().unwrap().to_owned();
-    scene.settings.chat.moderators = vec![Moderator { name: "Marie".to_owned(), secret_file }];
+    let (scene, file) = with_marie();
     let server = scene.start();
     let log_in = |server: &Nixcast, secret: &str| {
         let body = json!({ "name": "Marie", "secret": secret }).to_string();
