@@ -56,6 +56,27 @@ describe('the declared chat', { timeout: 300_000 }, () => {
     await own.getByRole('button', { name: 'party' }).waitFor();
   });
 
+  it('welcomes whoever opens the page, and nobody who only lost the line', async () => {
+    await declare({ welcomeMessage: 'Welcome **aboard**' });
+    const [anna, ben] = [await join(scene), await join(scene, PHONE)];
+    const welcome = ({ page }) => log(page).getByText('Welcome aboard');
+    for (const viewer of [anna, ben]) {
+      await welcome(viewer).waitFor();
+      assert.equal(await welcome(viewer).locator('strong').textContent(), 'aboard');
+    }
+    await isUndisturbed(anna, ben);
+    process.kill(await scene.server.enginePid(), 'SIGTERM');
+    await until('the line to break', 10_000, () => anna.page.locator('.chat-room[data-state="lost"]').count());
+    await isOpen(anna.page);
+    await say(anna.page, 'here again');
+    await hears(anna.page, 'here again');
+    assert.equal(await welcome(anna).count(), 1);
+    await declare({ welcomeMessage: '' });
+    const carla = await join(scene);
+    await hears(carla.page, 'here again');
+    assert.equal(await welcome(carla).count(), 0);
+  });
+
   it('slows people down between two messages, says for how long, and keeps what they wrote', async () => {
     const [anna, ben] = [await join(scene), await join(scene)];
     await say(anna.page, 'first');

@@ -61,7 +61,7 @@ class Fake implements World {
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 const user = (id: string) => ({ id, displayName: id, displayColor: 0 });
 const self = { type: 'CONNECTED_USER_INFO', user: user('me') };
-const resumed = (complete = true) => ({ type: 'RESUMED', complete });
+const resumed = (complete = true, id = '001') => ({ type: 'RESUMED', id, complete });
 const chat = (id: string, by = 'other', more: object = {}) => ({ type: 'CHAT', id, body: id, user: user(by), visible: true, ...more });
 
 async function begin(stored: Account | null = { id: 'me', token: 't', name: 'Anna' }) {
@@ -153,6 +153,18 @@ describe('the line', () => {
     world.say(self, resumed());
     expect(world.states).toEqual(['open', 'lost', 'lost', 'open']);
     expect(world.misses).toBe(0);
+  });
+
+  it('comes back to a room where nothing was said as one who was there', async () => {
+    const { world } = await begin();
+    world.say(self, resumed(true, '005'));
+    world.drop();
+    await world.again();
+    expect(since(world)).toBe('005');
+    world.say(self, chat('006'), resumed(true, '007'));
+    world.drop();
+    await world.again();
+    expect(since(world)).toBe('006');
   });
 
   it('that breaks while it tells the past is asked for all of it again', async () => {

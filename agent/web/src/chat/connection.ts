@@ -221,7 +221,7 @@ export class Connection {
       case 'refused':
         return this.#refuse(event.nonce, event.html);
       case 'resumed':
-        return this.#resumed(event.isComplete);
+        return this.#resumed(event);
       case 'unregistered':
         this.#isUnknown = true;
         // On a line that was open: the login has ended. Nothing more will be said on it.
@@ -234,9 +234,10 @@ export class Connection {
     }
   }
 
-  #resumed(isComplete: boolean): void {
+  #resumed({ id, isComplete }: { id: string; isComplete: boolean }): void {
     if (!isComplete && this.#since !== BEGINNING) this.listener.missed();
-    this.#since = this.#newest;
+    // Whoever comes back to a room where nothing has been said is not at the beginning any more: there is no welcome.
+    this.#since = this.#newest === BEGINNING ? id : this.#newest;
     this.#isResumed = true;
     this.#stopDeadline?.();
     this.#isBanned = false;

@@ -41,8 +41,8 @@ describe('messages', () => {
 
   it('say whether anything is to be drawn', () => {
     const messages = new Messages();
-    expect(messages.take([{ kind: 'resumed', isComplete: true }])).toBe(false);
-    expect(messages.take([{ kind: 'resumed', isComplete: true }, message(1)])).toBe(true);
+    expect(messages.take([{ kind: 'resumed', id: 'r', isComplete: true }])).toBe(false);
+    expect(messages.take([{ kind: 'resumed', id: 'r', isComplete: true }, message(1)])).toBe(true);
   });
 });
 

@@ -29,7 +29,7 @@ describe('a frame of the chat', () => {
     [{ type: 'VISIBILITY-UPDATE', ids: ['a', 7], visible: false }, { kind: 'visibility', ids: ['a'], isVisible: false }],
     [{ type: 'QUESTION-UPDATE', messageId: 'q', votes: 3, answered: false }, { kind: 'question', id: 'q', standing: { votes: 3, isAnswered: false }, isWithdrawn: false }],
     [{ type: 'QUESTION-UPDATE', messageId: 'q', votes: 0, answered: false, withdrawn: true }, { kind: 'question', id: 'q', standing: { votes: 0, isAnswered: false }, isWithdrawn: true }],
-    [{ type: 'RESUMED', complete: true }, { kind: 'resumed', isComplete: true }],
+    [{ type: 'RESUMED', id: 'r', complete: true }, { kind: 'resumed', id: 'r', isComplete: true }],
     [{ type: 'TAKEN', nonce: 'n', messageId: 'm' }, { kind: 'taken', nonce: 'n' }],
     [{ type: 'REFUSED', nonce: 'n', body: '<p>no</p>' }, { kind: 'refused', nonce: 'n', html: '<p>no</p>' }],
     [{ type: 'ERROR_NEEDS_REGISTRATION' }, { kind: 'unregistered' }],
@@ -43,7 +43,7 @@ describe('a frame of the chat', () => {
     { ...chat, id: 7 }, { ...chat, body: null }, { ...chat, user: null }, { ...chat, user: { id: 'u' } },
     { type: 'VISIBILITY-UPDATE', ids: 'a', visible: true }, { type: 'VISIBILITY-UPDATE', ids: [] },
     { type: 'QUESTION-UPDATE', messageId: 'q', votes: -1 }, { type: 'QUESTION-UPDATE', votes: 1 },
-    { type: 'USER_JOINED', id: 'j' }, { type: 'NAME_CHANGE', id: 'n', user }, { type: 'REFUSED', nonce: 'n' }, { type: 'TAKEN' },
+    { type: 'USER_JOINED', id: 'j' }, { type: 'NAME_CHANGE', id: 'n', user }, { type: 'REFUSED', nonce: 'n' }, { type: 'TAKEN' }, { type: 'RESUMED' },
   ])('is skipped: %o', (sent) => {
     expect(read(sent)).toEqual([]);
   });

@@ -58,7 +58,7 @@ export type ChatEvent =
   | { kind: 'self'; user: User }
   | { kind: 'visibility'; ids: string[]; isVisible: boolean }
   | { kind: 'question'; id: string; standing: Standing; isWithdrawn: boolean }
-  | { kind: 'resumed'; isComplete: boolean }
+  | { kind: 'resumed'; id: string; isComplete: boolean }
   | { kind: 'taken'; nonce: string }
   | { kind: 'refused'; nonce: string; html: string }
   | { kind: 'unregistered' }
@@ -123,7 +123,10 @@ const READERS = new Map<string, Reader>(Object.entries<Reader>({
     const isWithdrawn = value['withdrawn'] === true;
     return id === null || standing === null ? null : { kind: 'question', id, standing, isWithdrawn };
   },
-  RESUMED: (value) => ({ kind: 'resumed', isComplete: value['complete'] === true }),
+  RESUMED: (value) => {
+    const id = text(value['id']);
+    return id === null ? null : { kind: 'resumed', id, isComplete: value['complete'] === true };
+  },
   TAKEN: (value) => {
     const nonce = text(value['nonce']);
     return nonce === null ? null : { kind: 'taken', nonce };

@@ -159,12 +159,15 @@ impl Room {
         let info = EventKind::ConnectedUserInfo { user: self.view_of(&user) };
         let info = self.event(turn, info);
         turn.send(connection, info);
-        match since {
-            Some(since) => self.resume(turn, connection, since),
-            None if has_come => self.greet(turn, connection),
-            None => {}
+        if let Some(since) = since {
+            self.resume(turn, connection, since);
         }
-        if has_come && since.is_some() && self.has_just_begun(turn.now) {
+        // A page that has just been opened resumes from the least of all ids.
+        let has_seen_any = since.is_some_and(|since| since > MessageId::first_of(0));
+        if has_come && !has_seen_any {
+            self.greet(turn, connection);
+        }
+        if has_come && has_seen_any && self.has_just_begun(turn.now) {
             self.person_mut(&user)?.was_announced = true;
         } else if has_come {
             self.announce(turn, connection, &user)?;

@@ -221,6 +221,10 @@ fn a_restart_of_the_engine_is_not_everybody_coming_in_again() {
     let users = scene.room.users().cloned().collect();
     let mut next = Scene::from(ChatRules::default(), Snapshot { users, last_id: Some(seen), ..Snapshot::default() });
     assert_eq!(broadcasts(&next.ok(resume(1, seen))), [""; 0]);
+    next.register("Carla");
+    let since = Some(MessageId::first_of(0));
+    let newcomer = Command::Join { connection: ConnectionId(9), user: id("Carla"), address: address(9), since };
+    assert_eq!(broadcasts(&next.ok(newcomer)), ["USER_JOINED"], "a page just opened resumes from the beginning");
     assert_eq!(broadcasts(&next.join(2, "Ben")), ["USER_JOINED"], "a client that does not resume may be new");
     next.ok(leave(1));
     assert_eq!(broadcasts(&next.later(PART_MS).ok(Command::Tick)), ["USER_PARTED"], "everybody knew of her");

@@ -86,16 +86,20 @@ fn a_newcomer_is_welcomed_once_and_alone() {
     }
     scene.now += 60_000;
     scene.ok(Command::Tick);
-    let back = Command::Join {
-        connection: ConnectionId(5),
+    let comes = |number, ms| Command::Join {
+        connection: ConnectionId(number),
         user: id("Cleo"),
         address: address(1),
-        since: Some(MessageId::first_of(0)),
+        since: Some(MessageId::first_of(ms)),
     };
-    assert!(welcomed(scene.ok(back)).is_empty(), "she lost her connection and comes back");
+    assert!(welcomed(scene.ok(comes(5, START))).is_empty(), "she lost her connection and comes back");
+    scene.ok(Command::Leave { connection: ConnectionId(5) });
+    scene.now += 60_000;
+    scene.ok(Command::Tick);
+    assert_eq!(welcomed(scene.ok(comes(6, 0))).len(), 1, "she opens the page anew");
     scene.ok(Command::SetWelcome { author: "Harbour".to_owned(), body: String::new() });
     scene.register("Dan");
-    assert!(welcomed(scene.join(6, "Dan")).is_empty());
+    assert!(welcomed(scene.join(7, "Dan")).is_empty());
     let long = Command::SetWelcome { author: String::new(), body: "x".repeat(MAX_BODY_BYTES + 1) };
     assert!(matches!(scene.refused(long), Refusal::TooLong { .. }));
 }
