@@ -27,4 +27,6 @@ if (target !== null && state !== null) {
   if (page === undefined) mount(view === 'video' ? Embed : View, { target, props: { app } });
   else void page().then(({ default: Page }) => mount(Page, { target, props: { app } }));
   app.connect();
+  // After the paint of what has been mounted.
+  requestAnimationFrame(() => requestAnimationFrame(() => (document.documentElement.dataset['scripted'] = '')));
 }
