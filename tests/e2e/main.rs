@@ -14,6 +14,7 @@ mod effects;
 mod encoders;
 mod examples;
 mod facts;
+mod first_answers;
 mod hot_ladder;
 mod ingest;
 mod integrations;

@@ -90,7 +90,8 @@ impl Plan {
 }
 
 /// Order within a phase: a key that was taken away must not outlive anything else the operator changed with it, a
-/// listener with TLS needs its certificate first, and a certificate goes after its listener.
+/// listener with TLS needs its certificate first, and a certificate goes after its listener. A listener that opens does
+/// so when all that decides who may come in is declared; players need not wait for the emoji, which can be many.
 fn rank(action: &Action) -> u8 {
     match action {
         Action::RemoveStreamKey { .. }
@@ -102,20 +103,19 @@ fn rank(action: &Action) -> u8 {
         | Action::PutAccessToken { .. }
         | Action::SetAdmin { .. } => 1,
         Action::SetLatency { .. } | Action::SetEncoder { .. } | Action::SetChat { .. } => 2,
-        Action::Bind { .. }
-        | Action::Unbind { .. }
+        Action::Unbind { .. }
         | Action::SetTrustedProxies { .. }
         | Action::PutRung { .. }
         | Action::RemoveRung { .. }
         | Action::PutPage { .. }
         | Action::PutWebhook { .. }
         | Action::RemoveWebhook { .. }
-        | Action::SetEmoji { .. }
         | Action::SetOverload { .. }
         | Action::SetStills { .. }
         | Action::SetBroadcastRules { .. }
         | Action::SetMetrics { .. } => 3,
-        Action::RemoveCertificate => 4,
+        Action::Bind { .. } | Action::RemoveCertificate => 4,
+        Action::SetEmoji { .. } => 5,
     }
 }
 

@@ -42,6 +42,9 @@ const QUEUE: usize = MOST_CLIENTS;
 /// Time for a client to take an answer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Time for the page to be made before a listener opens: it takes some milliseconds, unless its text is very long.
+const FIRST_PAGE_DEADLINE: Duration = Duration::from_millis(100);
+
 /// Owner and group may connect: the agent runs under another user of the same group.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -168,7 +171,12 @@ impl Control {
         let mut outcomes = Vec::with_capacity(steps.len());
         for Step { object, action, .. } in steps {
             let result = match action {
-                Action::Bind { listener, address } => self.bind(listener, address).await,
+                Action::Bind { listener, address } => {
+                    if !self.ports.contains_key(&listener) {
+                        self.prepare_to_open(&declared).await;
+                    }
+                    self.bind(listener, address).await
+                }
                 Action::Unbind { listener } => self.unbind(listener).await,
                 Action::SetCertificate { certificate, chain, private_key } => {
                     match self.tls.show(&chain, &private_key) {
@@ -216,6 +224,13 @@ impl Control {
             }
         }
         outcomes
+    }
+
+    /// Puts in force what has been declared so far: whoever comes in by a listener that opens must find it.
+    async fn prepare_to_open(&self, declared: &Declared) {
+        self.settings.send_replace(Arc::new(declared.clone()));
+        // The page as it is declared would be nice to have as well, but players do not wait for it.
+        let _is_settled = self.site.settles_within(FIRST_PAGE_DEADLINE).await;
     }
 
     /// The welcome comes first: it alone can be refused.

@@ -204,6 +204,11 @@ impl Site {
         self.declared.borrow().moderators.clone()
     }
 
+    /// Whether the declared chat is in force: for as long as it is not, nobody is declared to moderate it.
+    pub(crate) fn has_chat_rules(&self) -> bool {
+        self.declared.borrow().chat.is_some()
+    }
+
     pub(crate) fn chat(&self) -> &Chat {
         &self.chat
     }
@@ -219,11 +224,16 @@ impl Site {
     /// Waits until pages are told what was just declared. A text that takes longer than [`PAGE_DEADLINE`] to be made
     /// into a page is shown when it is, and pending until then.
     pub(crate) async fn settle(&self) {
-        let declared = self.declared();
-        let (rules, mut look) = (self.chat.rules(), self.look.clone());
-        if timeout(PAGE_DEADLINE, look.wait_for(|look| look.shows(&declared, &rules))).await.is_err() {
+        if !self.settles_within(PAGE_DEADLINE).await {
             tracing::warn!("the page takes long to be made");
         }
+    }
+
+    /// Whether pages are told what was just declared before `limit` has passed.
+    pub(crate) async fn settles_within(&self, limit: Duration) -> bool {
+        let declared = self.declared();
+        let (rules, mut look) = (self.chat.rules(), self.look.clone());
+        timeout(limit, look.wait_for(|look| look.shows(&declared, &rules))).await.is_ok()
     }
 
     /// Whether pages show what is declared.

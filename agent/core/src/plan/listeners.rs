@@ -1,8 +1,12 @@
 //! Listeners: those of the page and of plain RTMP only ever move, that of RTMPS comes and goes.
+//!
+//! One that moves is opened before anything is switched, because its old address goes on meanwhile. One that opens where
+//! none was does so once everything else is in force that says who may come in: a new engine would otherwise take whoever
+//! is declared for a stranger.
 
 use serde_json::Value;
 
-use super::change::{Change, Fields};
+use super::change::{Change, ChangeKind, Fields};
 use super::{Desired, Plan};
 use crate::control::{Action, Listener, ObjectId, Observed, Phase};
 use std::net::SocketAddr;
@@ -22,7 +26,8 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, plan: &mut Plan) {
         let object = ObjectId::Listener(listener);
         let had = observed.listeners.get(&listener).map(|&had| fields(listener, had));
         if let Some(change) = Change::between(object, had, Some(fields(listener, want))) {
-            plan.push(Phase::Prepare, Action::Bind { listener, address: want }, change);
+            let phase = if change.kind == ChangeKind::Create { Phase::Switch } else { Phase::Prepare };
+            plan.push(phase, Action::Bind { listener, address: want }, change);
         }
     }
 }

@@ -36,6 +36,9 @@ const MOST_BYTES: usize = 4096;
 /// Longest deed of a moderator: five hundred messages to hide.
 pub(crate) const MOST_DEED_BYTES: usize = 32 * 1024;
 
+/// When whoever found the chat busy may ask again.
+const BUSY_SECONDS: u16 = 2;
+
 const JSON: &str = "application/json";
 
 /// What Owncast says instead of letting somebody in, word for word.
@@ -101,6 +104,9 @@ impl IntoResponse for ChatError {
             answer["option"] = format!("services.nixcast.chat.moderators.{name}").into();
         }
         let mut response = (status, ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(BUSY_SECONDS));
+        }
         if let Self::Login(LoginError::TooMany(wait)) = self {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::model;
 use crate::certificates::{CertificateChain, PrivateKey};
-use crate::control::{Action, Listener, LogoRef, ObjectId, Observed, Phase};
+use crate::control::{Action, Listener, LogoRef, ObjectId, Observed, Phase, Step};
 use crate::keys::{self, Salt, StreamKeySecret};
 use crate::passwords::AdminPassword;
 use crate::plan::{Desired, DesiredCertificate, DesiredEmoji, DesiredLogo, Material, Picture, plan};
@@ -239,6 +239,15 @@ proptest! {
         let remove = place(|action| matches!(action, Action::RemoveCertificate));
         prop_assert!(set.zip(bind).is_none_or(|(set, bind)| set < bind));
         prop_assert!(unbind.zip(remove).is_none_or(|(unbind, remove)| unbind < remove));
+    }
+
+    #[test]
+    fn a_listener_opens_when_everything_that_lets_somebody_in_is_declared(desired in desired()) {
+        let steps = plan(&desired, &Observed::default()).steps;
+        let opens = |step: &Step| matches!(step.action, Action::Bind { .. });
+        let first = steps.iter().position(opens).unwrap_or(steps.len());
+        let later: Vec<&Step> = steps[first..].iter().filter(|step| !opens(step)).collect();
+        prop_assert!(later.iter().all(|step| matches!(step.action, Action::SetEmoji { .. })), "{later:?}");
     }
 
     #[test]

@@ -137,6 +137,10 @@ async fn log_in(
     Asked(LogIn { name, secret }): Asked<LogIn>,
 ) -> Result<Response, ChatError> {
     let secret = Zeroizing::new(secret);
+    if !site.has_chat_rules() {
+        // The store of an engine that has just started takes long to be opened, and nobody's right secret is known yet.
+        return Err(ChatError::Busy);
+    }
     let secret = site.admit_moderator(site.client_address(peer.0, &headers), &name, &secret)?;
     match site.chat().register_moderator(name, secret).await {
         // The secret changed this very moment.
