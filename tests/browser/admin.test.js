@@ -131,6 +131,33 @@ describe('the page of the operator', { timeout: 300_000 }, () => {
     await viewer.close();
   });
 
+  it('shows what the players of viewers measure, who say so on no request for media', async () => {
+    const operator = await enter();
+    const media = [];
+    const watching = await Viewer.open(browser, server.page);
+    watching.page.on('request', (request) => {
+      if (request.url().includes('/hls/')) media.push(`${request.url()} ${Object.keys(request.headers())}`);
+    });
+    await watching.plays();
+    const tile = operator.page.locator('.tile', { hasText: 'Behind live' });
+    await tile.getByText(/^at most [\d.]+ s$/).waitFor({ timeout: SHOWN_WITHIN });
+    const newest = async () => {
+      const video = await operator.page.evaluate(() => fetch('/api/admin/metrics/video').then((answer) => answer.json()));
+      const last = (series) => video[series].at(-1)?.value;
+      return { latency: last('medianLatency'), took: last('medianSegmentDownloadDuration'), kbps: last('minPlayerBitrate'), share: video.representation };
+    };
+    await until('all of its figures', SHOWN_WITHIN, async () => Object.values(await newest()).every((value) => value > 0));
+    const { latency, took, kbps, share } = await newest();
+    assert.ok(latency < 30 && took < 10 && kbps >= 100, `${latency} s behind, ${took} s a segment, ${kbps} kbit/s`);
+    assert.equal(share, 100, 'the one who watches reports');
+    assert.ok(media.length > 5, `${media}`);
+    assert.deepEqual(media.filter((request) => /cmcd/i.test(request)), []);
+    await undisturbed(watching);
+    await watching.close();
+    await checked(operator);
+    await operator.close();
+  });
+
   it('finds an option by its name or value, and follows the settings', async () => {
     const viewer = await enter();
     const { page } = viewer;

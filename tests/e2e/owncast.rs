@@ -425,3 +425,86 @@ fn what_owncasts_admin_and_collectors_of_servers_read_has_their_shape() {
     let query = |query: &str| http::get(server.http_port(), &format!("/api/metrics/cmcd{query}")).unwrap().status;
     assert_eq!((query("?CMCD=e%3Dt%2Cltc%3D2900"), query(""), query("?CMCD=")), (200, 400, 400));
 }
+
+/// What the operator reads of playback.
+fn playback(server: &Nixcast) -> Value {
+    let reply = http::get_with(server.http_port(), "/api/admin/metrics/video", &[RIGHT]).unwrap();
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+/// How often quality was changed since the start, and the newest point of each of `series`.
+fn figures<const N: usize>(server: &Nixcast, series: [&str; N]) -> (u64, [Value; N]) {
+    let video = playback(server);
+    let points = |name: &str| video[name].as_array().unwrap_or_else(|| panic!("{name} in {video}"));
+    let switches = points("qualityVariantChanges").iter().filter_map(|point| point["value"].as_u64()).sum();
+    (switches, series.map(|name| points(name).last().map(|point| point["value"].clone()).unwrap_or_default()))
+}
+
+#[test]
+fn what_players_say_of_playback_becomes_the_operators_figures() {
+    const SERIES: [&str; 5] =
+        ["errors", "lowestLatency", "medianLatency", "maximumSegmentDownloadDuration", "medianPlayerBitrate"];
+    const PLAYLIST: &str = "/hls/video/source/stream.m3u8";
+    let mut scene = Scene::with_key();
+    declare_admin(&mut scene);
+    let server = scene.start();
+    let port = server.http_port();
+    let _publisher = Publisher::copy(&server.target("main"), &Clip::SMALL);
+    server.wait_live();
+    assert_eq!(figures(&server, SERIES), (0, [json!(0), json!(null), json!(null), json!(null), json!(null)]));
+
+    // One player asks for the playlist and says it in the address, with what makes the request wait beside it.
+    let plain = http::get(port, PLAYLIST).unwrap();
+    let address =
+        format!("{PLAYLIST}?CMCD=bl%3D2100%2Cltc%3D2400%2Cmtp%3D5100%2Cot%3Dm%2Csid%3D%22one%22%2Cv%3D2&_HLS_msn=1");
+    let reply = http::get(port, &address).unwrap();
+    assert_eq!((reply.status, reply.header("cache-control")), (200, plain.header("cache-control")));
+    // Another fetches a segment and says it in header fields; it changes quality once.
+    let text = plain.text();
+    let segment = text.lines().find(|line| line.ends_with(".m4s")).unwrap_or_else(|| panic!("{text}"));
+    let segment = format!("/hls/video/source/{}", segment.trim_start_matches("./"));
+    for bitrate in ["br=3200,ot=v", "br=800,ot=v"] {
+        let fields = [("CMCD-Object", bitrate), ("CMCD-Request", "mtp=900"), ("CMCD-Session", "sid=\"two\"")];
+        let reply = http::get_with(port, &segment, &fields).unwrap();
+        assert_eq!((reply.status, reply.header("vary")), (200, None), "{segment}");
+        assert!(reply.header("cache-control").unwrap().contains("immutable"));
+    }
+    // A third posts a list, and one of Owncast's older pages its numbers.
+    let report = |path: &str, body: &str| http::post(port, path, &[], body).unwrap().status;
+    let list = r#"[{"e":"t","ltc":4000,"mtp":2000,"sid":"three","ttlb":250,"v":2},{"bs":true,"e":"ps","sid":"three","sta":"w"}]"#;
+    assert_eq!(report("/api/metrics/cmcd", list), 200);
+    let numbers = r#"{"bandwidth":3000,"latency":3.0,"errors":0,"downloadDuration":0.1,"qualityVariantChanges":0}"#;
+    assert_eq!(report("/api/metrics/playback", numbers), 200);
+    let said = (1, [json!(1), json!(2.4), json!(3.0), json!(0.25), json!(2500)]);
+    assert_eq!(figures(&server, SERIES), said);
+    let prometheus = http::get_with(port, "/api/admin/prometheus", &[RIGHT]).unwrap().text();
+    assert!(prometheus.contains("\nowncast_instance_playback_error_count 1\n"), "{prometheus}");
+
+    // What no player says changes nothing, and neither does who says too much.
+    for nonsense in ["ltc=-1,mtp=NaN,sid=\"one\"", "ltc=1e9,mtp=99999999999,sid=\"one\"", "((((\"", "ltc=\u{fc}"] {
+        let path = format!("/api/metrics/cmcd?CMCD={}", nonsense.replace('"', "%22"));
+        assert!([200, 400].contains(&http::get(port, &path).unwrap().status), "{nonsense}");
+    }
+    assert_eq!(report("/api/metrics/cmcd", r#"{"ltc":-5,"mtp":1e300,"ttlb":null,"sid":"one"}"#), 200);
+    assert_eq!(report("/api/metrics/playback", r#"{"latency":-1e300,"bandwidth":1e300,"errors":"many"}"#), 400);
+    let megabytes = format!("[{}]", "{\"ltc\":9000},".repeat(200_000));
+    // The server hangs up on who goes on sending; then there may be no answer.
+    assert!(http::post(port, "/api/metrics/cmcd", &[], &megabytes).map_or(413, |reply| reply.status) == 413);
+    let long = format!("ltc=9000,cid=\"{}\"", "x".repeat(20_000));
+    let reply = http::get_with(port, PLAYLIST, &[("CMCD-Request", &long)]).unwrap();
+    assert_eq!(reply.status, 200, "the playlist comes whatever is said beside it");
+    assert_eq!(figures(&server, SERIES), said);
+    for round in 0..5 {
+        let crowd: Vec<Value> =
+            (0..100).map(|number| json!({ "sid": format!("{round}-{number}"), "mtp": 7000, "ltc": 90_000 })).collect();
+        assert_eq!(report("/api/metrics/cmcd", &json!(crowd).to_string()), 200);
+    }
+    let video = playback(&server);
+    assert!(video["representation"].as_u64().unwrap() <= 100, "{video}");
+    assert_eq!(figures(&server, ["lowestLatency"]).1, [json!(2.4)], "who was there first is still counted");
+
+    // Players in pages of other sites are let through with their fields.
+    let reply = http::options(port, &segment).unwrap();
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, Some("*")));
+    assert!(reply.header("access-control-allow-headers").unwrap().contains("cmcd-request"));
+}

@@ -61,6 +61,7 @@ use access::{Access, Refusal};
 use hardware::Hardware;
 use history::History;
 use look::Look;
+use owncast::playback::Minutes;
 use owncast::series::Series;
 use reports::Reports;
 use view::{BroadcastView, Snapshot};
@@ -92,6 +93,7 @@ pub(crate) struct Site {
     last_began: watch::Receiver<Option<i64>>,
     series: Series,
     history: History,
+    minutes: Minutes,
     hardware: Hardware,
     webhooks: Webhooks,
     applied: watch::Receiver<Applied>,
@@ -130,12 +132,14 @@ impl Site {
         let look = look::follow(declared.clone(), chat.follow_rules());
         let last_began = last::began(channel.view.clone());
         let hardware = Hardware::follow(channel.clone(), disk);
+        let reports = Reports::default();
         let site = Self {
             declared,
             channel,
             store,
             pages: Arc::new(Semaphore::new(MOST_PAGES)),
-            reports: Reports::default(),
+            minutes: Minutes::follow(reports.clone()),
+            reports,
             viewers,
             audience,
             look,
@@ -312,7 +316,7 @@ fn routes(site: Site) -> Router {
         .route("/api/admin/view", get(admin::view))
         .route("/api/admin/settings", get(admin::settings))
         .route("/metrics", get(metrics::serve))
-        .route("/hls/{*path}", get(hls::serve))
+        .route("/hls/{*path}", get(hls::serve).options(owncast::may_report))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .method_not_allowed_fallback(other_method)
         .layer(map_response(count))

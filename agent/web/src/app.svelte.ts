@@ -1,6 +1,7 @@
 // The state of the page: what the engine last said. Written by the event socket, read by the components.
 
 import { listen, type Line } from './events.ts';
+import type { Report } from './playback.svelte.ts';
 import type { Broadcast, Message, Page, Snapshot } from './protocol.ts';
 
 /**
@@ -43,9 +44,9 @@ export class App {
     });
   }
 
-  /** Tells the engine how often the picture stood still since it was last told. */
-  report(stalls: number): void {
-    this.#line?.say(JSON.stringify({ kind: 'playback', stalls }));
+  /** Tells the engine how playback went since it was last told. */
+  report(report: Report): void {
+    this.#line?.say(JSON.stringify({ kind: 'playback', ...report }));
   }
 
   #take(message: Message): void {

@@ -26,6 +26,16 @@ const LONGEST_WAIT = 4000;
 /** Seconds of a step with the arrow keys. */
 export const STEP = 5;
 
+/** How playback went since it was last told, for the operator. */
+export interface Report {
+  /** How often the picture stood still for want of data. */
+  stalls: number;
+  /** How often the quality changed. */
+  switches: number;
+  /** Measurements under the keys of Common Media Client Data (CTA-5004-A); what is not known is left out. */
+  cmcd: Record<'ltc' | 'mtp' | 'ttlb', number | undefined>;
+}
+
 export class Playback {
   /** Which of the two video elements is visible. */
   active = $state<0 | 1>(0);
@@ -77,6 +87,7 @@ export class Playback {
   #gatheringUntil: number | null = null;
   /** How often the picture stood still for want of data since somebody asked. */
   #stalls = 0;
+  #switches = 0;
   #isAway = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #tickers: readonly ReturnType<typeof setInterval>[];
@@ -106,13 +117,16 @@ export class Playback {
     if (!isAway) session.hurry();
   }
 
-  /** How often the picture stood still since this was last asked; null while nothing is meant to move. */
-  takeStalls(): number | null {
+  /** How it went since this was last asked; null while nothing is meant to move. */
+  takeReport(): Report | null {
     if (!this.hasStarted || this.isPaused || this.#isAway) return null;
+    const session = this.#session;
     // One that goes on to stand still is told each time.
     const stalls = this.#stalls + (this.#starving === 'stall' ? 1 : 0);
+    const report = { stalls, switches: this.#switches, cmcd: measured(session) };
     this.#stalls = 0;
-    return stalls;
+    this.#switches = 0;
+    return report;
   }
 
   /** Plays `broadcast`: starts it, adopts its new ladder, or leaves well alone. */
@@ -265,7 +279,9 @@ export class Playback {
   ): Promise<Session | null> {
     const session = await openSession(video, broadcast, inherited, {
       variant: (name) => {
-        if (video === this.video) this.variant = name;
+        if (video !== this.video) return;
+        if (this.variant !== null && name !== this.variant) this.#switches += 1;
+        this.variant = name;
       },
       failed: (reason) => {
         if (video === this.video) this.#restart(reason);
@@ -538,6 +554,17 @@ function bufferedAhead({ buffered, currentTime }: HTMLVideoElement): number {
     if (buffered.start(at) <= currentTime && currentTime < buffered.end(at)) return buffered.end(at) - currentTime;
   }
   return 0;
+}
+
+/** What is measured of `session`. The throughput is rounded as CTA-5004 asks: nobody shall be known by it. */
+function measured(session: Session | null): Report['cmcd'] {
+  const { latency, bandwidth } = session ?? { latency: null, bandwidth: null };
+  const took = session?.downloads.take() ?? null;
+  return {
+    ltc: latency === null ? undefined : Math.round(latency * 1000),
+    mtp: bandwidth === null ? undefined : Math.round(bandwidth / 100_000) * 100,
+    ttlb: took === null ? undefined : Math.ceil(took),
+  };
 }
 
 /** Whether the browser wants a click first. */

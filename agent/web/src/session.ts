@@ -4,6 +4,7 @@
 import type HlsPlayer from 'hls.js';
 import type { LevelDetails } from 'hls.js';
 import { backoff } from './backoff.ts';
+import { Downloads } from './downloads.ts';
 import type { Broadcast, Variant } from './protocol.ts';
 import { type Choice, variantOf } from './quality.ts';
 import type { Placed } from './timeline.ts';
@@ -55,6 +56,8 @@ export interface Session {
   /** Seconds one segment may take; the unit of "behind". */
   readonly targetDuration: number;
   readonly timeline: Map<string, Placed[]>;
+  /** How long segments of pictures take to come. */
+  readonly downloads: Downloads;
   /** Whether it is known that nothing new can be had for a while: then nothing is given up for lack of it. */
   isPatient: boolean;
   /** Asks at once for what was to be asked for again later. */
@@ -79,6 +82,7 @@ class HlsSession implements Session {
   readonly canChoose = true;
   readonly canPace = true;
   readonly timeline = new Map<string, Placed[]>();
+  readonly downloads = new Downloads();
   readonly #hls: HlsPlayer;
   readonly #variants: readonly Variant[];
   variant: string | null = null;
@@ -124,6 +128,10 @@ class HlsSession implements Session {
       const isNetwork = type === Hls.ErrorTypes.NETWORK_ERROR && hls.levels.length > 0;
       const isMended = (isMedia && this.#recoverMedia()) || (isNetwork && this.#reload());
       if (!isMended) events.failed(details);
+    });
+    hls.on(Hls.Events.FRAG_LOADED, (_, { frag, part }) => {
+      const { start, end } = (part ?? frag).stats.loading;
+      if (frag.type === 'main' && typeof frag.sn === 'number') this.downloads.add(frag.sn, end - start);
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => (this.#reloads = 0));
     hls.loadSource(broadcast.playlist);
@@ -234,6 +242,7 @@ class NativeSession implements Session {
   readonly latency = null;
   isPatient = false;
   readonly timeline = new Map<string, Placed[]>();
+  readonly downloads = new Downloads();
   readonly #onError: () => void;
 
   constructor(

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Site;
 use super::access::{Operator, unkept};
 use super::history;
-use super::reports::Playback;
+use super::reports::{Figures, Playback, Spread};
 use crate::broadcast::unix_millis;
 use crate::logs;
 use crate::webhooks::Standing;
@@ -93,8 +93,10 @@ struct HealthStatus {
     health_percentage: Option<usize>,
     /// What there is to say, worst first; empty while all is well.
     message: String,
-    /// How many of the viewers report at all, per cent: those who play in our page.
+    /// How many of the viewers report at all, per cent: those in our page, and those whose players speak CMCD.
     representation: usize,
+    /// How far they are behind live; none while nobody says.
+    latency_ms: Option<Spread>,
 }
 
 #[derive(Serialize)]
@@ -163,8 +165,8 @@ pub(super) fn status_of(site: &Site) -> AdminStatus {
     conditions.extend(site.webhooks.conditions());
     conditions.extend(site.chat().conditions());
     let broadcaster = facts.broadcast.as_ref().map(broadcaster);
-    let (playback, viewers) = (site.reports.playback(Instant::now()), site.viewer_count());
-    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health, playback, site.representation()));
+    let (figures, viewers) = (site.reports.figures(Instant::now()), site.viewer_count());
+    let health = facts.broadcast.as_ref().map(|facts| health(&facts.health, figures, site.representation()));
     AdminStatus {
         version_number: env!("CARGO_PKG_VERSION"),
         uptime_seconds: site.uptime().as_secs(),
@@ -208,14 +210,15 @@ fn broadcaster(facts: &BroadcastFacts) -> Broadcaster {
     }
 }
 
-fn health(health: &Health, playback: Playback, representation: usize) -> HealthStatus {
+fn health(health: &Health, figures: Figures, representation: usize) -> HealthStatus {
     let sentences: Vec<&str> = health.findings.iter().map(|finding| finding.sentence.as_str()).collect();
-    let Playback { reporting, smooth } = playback;
+    let Playback { reporting, smooth } = figures.playback;
     HealthStatus {
         healthy: health.level != Level::Bad,
         health_percentage: percentage(smooth, reporting),
         message: sentences.join("; "),
         representation,
+        latency_ms: figures.latency_ms,
     }
 }
 

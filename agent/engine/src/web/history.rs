@@ -9,7 +9,6 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Site;
-use super::reports::Playback;
 use crate::broadcast::unix_millis;
 use crate::tasks;
 
@@ -26,7 +25,7 @@ pub(super) struct Look {
     /// Milliseconds since 1970; no two looks have the same.
     pub(super) at: i64,
     pub(super) viewers: usize,
-    /// Open pages whose picture stood still in the last minute.
+    /// Players whose picture stood still in the last minute, of those that say so.
     pub(super) troubled: usize,
     /// From the publisher, picture and sound.
     pub(super) received_kbps: Option<u32>,
@@ -58,8 +57,7 @@ impl History {
             loop {
                 ticks.tick().await;
                 let facts = site.channel.facts().broadcast;
-                let Playback { reporting, smooth } = site.reports.playback(Instant::now());
-                let troubled = reporting.saturating_sub(smooth);
+                let troubled = site.reports.playback(Instant::now()).troubled();
                 site.history.keep(Look { troubled, ..look(site.viewer_count(), facts.as_ref(), unix_millis()) });
             }
         });

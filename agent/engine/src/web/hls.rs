@@ -49,6 +49,7 @@ pub(super) async fn serve(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
+    owncast::hear(&site, peer, query.as_deref(), &headers);
     if path == MULTIVARIANT {
         // Without a live view there is nothing to start with, though players already in may read the end.
         let is_live = site.broadcast().is_some();

@@ -10,7 +10,9 @@ mod config;
 mod declared;
 mod figures;
 mod integrations;
+pub(super) mod playback;
 mod public;
+mod reported;
 pub(super) mod series;
 mod title;
 mod tokens;
@@ -23,6 +25,7 @@ use serde_json::json;
 
 use super::Site;
 pub(super) use public::playlist_of;
+pub(super) use reported::{hear, may_report};
 
 pub(super) fn routes() -> Router<Site> {
     chat::routes()
@@ -33,8 +36,7 @@ pub(super) fn routes() -> Router<Site> {
         .route("/api/followers", get(public::followers))
         .route("/api/schedule", get(public::nothing))
         .route("/api/federation/servers", get(public::nothing))
-        .route("/api/metrics/playback", post(public::playback))
-        .route("/api/metrics/cmcd", get(about::reported).post(about::report).options(about::may_report))
+        .merge(reported::routes())
         .route("/api/socialplatforms", get(about::platforms))
         .route("/.well-known/nodeinfo", get(about::well_known))
         .route("/nodeinfo/2.0", get(about::node_info))

@@ -50,7 +50,12 @@ export interface Status {
   generation: number;
   online: boolean;
   broadcast: Broadcast | null;
-  health: { healthPercentage: number | null; representation: number } | null;
+  health: {
+    healthPercentage: number | null;
+    representation: number;
+    /** How far viewers are behind live; null while nobody says. */
+    latencyMs: { lowest: number; median: number; highest: number } | null;
+  } | null;
   viewerCount: number;
   sessionPeakViewerCount: number;
   conditions: { kind: string; message: string }[];

@@ -1,14 +1,12 @@
-//! What this server is, for programs that collect servers, and reports that players send by themselves.
+//! What this server is, for programs that collect servers.
 
 use std::collections::BTreeMap;
 
 use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{Peer, Site};
 use super::open;
@@ -78,42 +76,4 @@ pub(super) async fn node_info(State(site): State<Site>) -> Response {
         "usage": { "users": { "total": 1 }, "localPosts": 0 },
         "metadata": { "nodeName": name },
     })))
-}
-
-/// A report in an address, as key-value pairs (CTA-5004-B).
-#[derive(Deserialize)]
-pub(super) struct InAddress {
-    #[serde(default, rename = "CMCD")]
-    cmcd: String,
-}
-
-/// `GET /api/metrics/cmcd?CMCD=…`: taken and not used. Our own page tells more over its socket.
-pub(super) async fn reported(Query(InAddress { cmcd }): Query<InAddress>) -> Response {
-    taken(!cmcd.trim().is_empty())
-}
-
-/// `POST /api/metrics/cmcd`: the same, of one report or a list of them as JSON.
-pub(super) async fn report(body: Bytes) -> Response {
-    taken(serde_json::from_slice(&body).is_ok_and(|sent| has_report(&sent)))
-}
-
-fn has_report(sent: &Value) -> bool {
-    match sent {
-        Value::Object(keys) => !keys.is_empty(),
-        Value::Array(reports) => reports.iter().any(has_report),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn taken(is_report: bool) -> Response {
-    open(if is_report { StatusCode::OK } else { StatusCode::BAD_REQUEST })
-}
-
-/// `OPTIONS /api/metrics/cmcd`: players in other sites' pages ask before they post.
-pub(super) async fn may_report() -> Response {
-    const ALLOWED: [(HeaderName, HeaderValue); 2] = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS")),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type")),
-    ];
-    open((StatusCode::NO_CONTENT, ALLOWED))
 }

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::super::access::{Operator, unkept};
 use super::super::metrics::exposition::{self, Exposition};
-use super::super::reports::Playback;
 use super::super::{Peer, Site};
 use super::{config, simple};
 use crate::chat::ChatError;
@@ -89,14 +88,14 @@ pub(super) async fn prometheus(_operator: Operator, State(site): State<Site>) ->
     let chat = site.chat();
     let (clients, messages) = chat.look(|room, _now_ms| (room.connections().count(), room.history().len())).await?;
     let (_newest, users) = chat.store().users_page(UsersPage { limit: 1, ..UsersPage::default() }).await?;
-    let Playback { reporting, smooth } = site.reports.playback(Instant::now());
+    let troubled = site.reports.playback(Instant::now()).troubled();
     let mut text = Exposition::default();
     for (name, help, value) in [
         ("active_viewer_count", "The number of viewers.", Some(site.viewer_count())),
         ("active_chat_client_count", "Sockets in the chat.", Some(clients)),
         ("total_chat_users", "Users that ever came into the chat and were not deleted.", usize::try_from(users).ok()),
         ("current_chat_message_count", "Messages that a newcomer is shown.", Some(messages)),
-        ("playback_error_count", "Open pages whose picture stood still in the last minute.", Some(reporting - smooth)),
+        ("playback_error_count", "Players whose picture stood still in the last minute.", Some(troubled)),
         ("cpu_usage", "CPU in use, per cent of all cores.", site.hardware.cpu()),
     ] {
         if let Some(value) = value {

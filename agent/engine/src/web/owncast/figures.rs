@@ -1,5 +1,7 @@
 //! What Owncast's admin page plots and lists beside the settings: the machine, playback, the log.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::response::{Json, Response};
 use jiff::Timestamp;
@@ -8,8 +10,8 @@ use serde::Serialize;
 
 use super::super::Site;
 use super::super::access::{Operator, unkept};
-use super::super::history::Look;
-use super::series::Point;
+use super::playback::Told;
+use crate::broadcast::unix_millis;
 use crate::logs::{self, Line};
 
 /// A line as Owncast's clients read it; the newest last, as there.
@@ -39,22 +41,11 @@ pub(super) async fn hardware(_operator: Operator, State(site): State<Site>) -> R
     unkept(Json(site.hardware.told()))
 }
 
-/// What Owncast's players report and ours does not is empty.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Playback {
-    /// Pages whose picture stood still in the minute before.
-    errors: Vec<Point>,
-    quality_variant_changes: [Point; 0],
-    highest_latency: [Point; 0],
-    median_latency: [Point; 0],
-    lowest_latency: [Point; 0],
-    median_segment_download_duration: [Point; 0],
-    maximum_segment_download_duration: [Point; 0],
-    minimum_segment_download_duration: [Point; 0],
-    min_player_bitrate: [Point; 0],
-    median_player_bitrate: [Point; 0],
-    max_player_bitrate: [Point; 0],
+struct Video {
+    #[serde(flatten)]
+    playback: Told,
     /// Of the declared rungs that are encoded, and as measured of the others, in kbit/s.
     available_bitrates: Vec<u32>,
     /// Whole seconds.
@@ -72,43 +63,10 @@ pub(super) async fn video(_operator: Operator, State(site): State<Site>) -> Resp
         Encode::Transcode { video_bitrate_kbps, .. } => video_bitrate_kbps,
         Encode::Passthrough => measured(&rung.name),
     });
-    unkept(Json(Playback {
-        errors: each_minute(&site.history.after(0)),
-        quality_variant_changes: [],
-        highest_latency: [],
-        median_latency: [],
-        lowest_latency: [],
-        median_segment_download_duration: [],
-        maximum_segment_download_duration: [],
-        minimum_segment_download_duration: [],
-        min_player_bitrate: [],
-        median_player_bitrate: [],
-        max_player_bitrate: [],
+    unkept(Json(Video {
+        playback: site.minutes.told(site.reports.figures(Instant::now()), unix_millis()),
         available_bitrates: available_bitrates.collect(),
         segment_length: declared.latency().grid_ms().div_ceil(1000),
         representation: site.representation(),
     }))
-}
-
-/// The first look of each minute.
-fn each_minute(looks: &[Look]) -> Vec<Point> {
-    const MINUTE_MS: i64 = 60_000;
-    let minute = |look: &Look| look.at.div_euclid(MINUTE_MS);
-    let firsts = looks.chunk_by(|one, next| minute(one) == minute(next)).filter_map(<[Look]>::first);
-    firsts
-        .filter_map(|look| Some(Point { time: Timestamp::from_millisecond(look.at).ok()?, value: look.troubled }))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_counted_once_a_minute() {
-        let looks = [0, 59_999, 60_000, 65_000, 180_000].map(|at| Look { at, troubled: 2, ..Look::default() });
-        let points = each_minute(&looks);
-        assert_eq!(points.iter().map(|point| point.time.as_second()).collect::<Vec<_>>(), [0, 60, 180]);
-        assert!(points.iter().all(|point| point.value == 2));
-    }
 }

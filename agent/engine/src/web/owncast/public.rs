@@ -119,11 +119,6 @@ pub(super) async fn not_federating() -> StatusCode {
     StatusCode::METHOD_NOT_ALLOWED
 }
 
-/// `POST /api/metrics/playback`, which Owncast deprecates: taken and not used. Our own page tells more over its socket.
-pub(super) async fn playback() -> Response {
-    open(StatusCode::OK)
-}
-
 /// `GET /customjavascript`: empty where none is declared, as a page that asks for it expects a script.
 pub(super) async fn custom_javascript(State(site): State<Site>, headers: HeaderMap) -> Response {
     let look = site.look();

@@ -20,9 +20,9 @@ const MOST: usize = 2 * 24 * 60;
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Point {
+pub(super) struct Point<Value = usize> {
     pub(super) time: Timestamp,
-    pub(super) value: usize,
+    pub(super) value: Value,
 }
 
 /// The looks, oldest first. Clones share them.
