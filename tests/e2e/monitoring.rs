@@ -164,6 +164,8 @@ fn figures_tell_what_the_server_does() {
     wait_for("nixcast_source_keyframe_interval_seconds", |seconds| (1.9..2.1).contains(&seconds));
     wait_for("nixcast_source_bits_per_second{media=\"video\"}", |bits| bits > 100_000.0);
     wait_for("nixcast_rung_bits_per_second{rung=\"144p\"}", |bits| bits > 1000.0);
+    let report = r#"{"ltc":2400,"mtp":5100,"ttlb":180,"sid":"a"}"#;
+    assert_eq!(http::post(server.http_port(), "/api/metrics/cmcd", &[], report).unwrap().status, 200);
     let live = wait::until("every figure there is", server::LIVE_WITHIN, || {
         let live = metrics(&server);
         (live.keys().map(|sample| metric(sample).to_owned()).collect::<BTreeSet<_>>() == documented()).then_some(live)
@@ -173,6 +175,9 @@ fn figures_tell_what_the_server_does() {
     assert_eq!((live["nixcast_source_width_pixels"], live["nixcast_source_height_pixels"]), (640.0, 360.0));
     assert!((29.0..31.0).contains(&live["nixcast_source_frame_rate"]));
     assert!((0.0..5.0).contains(&live["nixcast_source_round_trip_seconds"]));
+    assert_eq!((live["nixcast_players_reporting"], live["nixcast_players_troubled"]), (1.0, 0.0));
+    assert_eq!(live["nixcast_player_latency_seconds{of=\"median\"}"], 2.4);
+    assert_eq!(live["nixcast_player_throughput_bits_per_second{of=\"highest\"}"], 5_100_000.0);
     assert_eq!(live["nixcast_rung_published{rung=\"source\"}"], 1.0);
     assert_eq!(live["nixcast_broadcast_start_time_seconds"].to_string(), facts.started_at.to_string());
     assert_eq!(live["nixcast_publishers_total{outcome=\"admitted\"}"], 1.0);

@@ -6,6 +6,8 @@ pub(super) mod exposition;
 mod process;
 mod stream;
 
+use std::time::Instant;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use nixcast_core::networks::Networks;
 
 use super::access::Refusal;
+use super::reports::{Figures, Spread};
 use super::{MOST_PAGES, Peer, Site};
 use crate::counts;
 use exposition::{Exposition, Kind};
@@ -54,6 +57,7 @@ fn text(site: &Site, process: &ProcessFigures) -> String {
     broadcast(site, &mut text);
     stream::write(site.channel.facts().broadcast.as_ref(), &mut text);
     web(site, &mut text);
+    players(&site.reports.figures(Instant::now()), &mut text);
     webhooks(site, &mut text);
     process.write(&mut text);
     let started = [(&[][..], exact(site.started.unix_ms) / 1000.0)];
@@ -124,6 +128,30 @@ fn web(site: &Site, text: &mut Exposition) {
     let pages = MOST_PAGES - site.pages.available_permits();
     text.gauge("nixcast_event_sockets", "Open pages that are told of events.", pages);
     text.counter("nixcast_logins_failed_total", "Logins with a wrong name or password.", counts::LOGINS_FAILED.get());
+}
+
+/// As they say themselves: nothing of it is checked.
+fn players(figures: &Figures, text: &mut Exposition) {
+    let playback = figures.playback;
+    text.gauge("nixcast_players_reporting", "Players that say how playback goes.", playback.reporting);
+    let help = "Of those, the ones whose picture stood still in the last minute.";
+    text.gauge("nixcast_players_troubled", help, playback.troubled());
+    for (name, help, spread, unit) in [
+        ("nixcast_player_latency_seconds", "What viewers see was made this long ago.", figures.latency_ms, 1000.0),
+        ("nixcast_player_download_seconds", "A segment took this long to come.", figures.download_ms, 1000.0),
+        (
+            "nixcast_player_throughput_bits_per_second",
+            "What the connections of viewers would carry.",
+            figures.throughput_kbps,
+            0.001,
+        ),
+    ] {
+        let samples = spread.map(|Spread { lowest, median, highest }| {
+            [("lowest", lowest), ("median", median), ("highest", highest)]
+                .map(|(of, value)| ([("of", of)], f64::from(value) / unit))
+        });
+        text.family(name, Kind::Gauge, help, samples.iter().flatten().map(|(labels, value)| (&labels[..], *value)));
+    }
 }
 
 fn webhooks(site: &Site, text: &mut Exposition) {
