@@ -17,12 +17,16 @@ const STANDSTILL = 2000;
 const PAGE = `<!doctype html><html lang="en"><title>Elsewhere</title><video muted></video>
 <script src="/hls.min.js"></script><script src="/play.js"></script></html>`;
 
-/** Runs in the page: plays the address after the "#", and writes down what hls.js could not cope with. */
+/**
+ * Runs in the page: plays the address after the "#", reports by CMCD if asked to, and writes down what hls.js could not
+ * cope with.
+ */
 function play() {
   const video = document.querySelector('video');
   const seen = { fatal: [], longest: 0 };
   window.__seen = seen;
-  const hls = new window.Hls();
+  const wayOfCmcd = new URLSearchParams(location.search).get('cmcd');
+  const hls = new window.Hls(wayOfCmcd === null ? {} : { cmcd: { useHeaders: wayOfCmcd === 'fields' } });
   hls.on(window.Hls.Events.ERROR, (_, { fatal, details, reason }) => {
     if (fatal) seen.fatal.push(`${details} ${reason ?? ''}`);
   });
@@ -45,7 +49,7 @@ async function site() {
     ['/play.js', ['text/javascript', `(${play})()`]],
   ]);
   const server = createServer(({ url }, reply) => {
-    const [type, body] = files.get(url) ?? [];
+    const [type, body] = files.get(url.split('?')[0]) ?? [];
     reply.writeHead(type ? 200 : 404, { 'content-type': type ?? 'text/plain' }).end(body);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -88,12 +92,12 @@ describe('hls.js on a page of somebody else', { timeout: 300_000 }, () => {
     await server?.close();
   });
 
-  const time = () => page.evaluate(() => document.querySelector('video').currentTime);
+  const time = (of = page) => of.evaluate(() => document.querySelector('video').currentTime);
 
   /** Waits for `seconds` more of picture. */
-  async function playsOn(seconds) {
-    const goal = (await time()) + seconds;
-    await until(`${seconds} s more of picture`, PLAYS_WITHIN, async () => (await time()) >= goal);
+  async function playsOn(seconds, of = page) {
+    const goal = (await time(of)) + seconds;
+    await until(`${seconds} s more of picture`, PLAYS_WITHIN, async () => (await time(of)) >= goal);
   }
 
   for (const [what, change] of CHANGES) {
@@ -107,4 +111,23 @@ describe('hls.js on a page of somebody else', { timeout: 300_000 }, () => {
       assert.ok(server.isPublishing, 'the publisher was cut off');
     });
   }
+
+  it('is heard when it reports by CMCD, in header fields or in the address', async () => {
+    await server.change(({ metrics }) => (metrics.enable = true));
+    const figure = async (name) => {
+      const text = await (await fetch(`${server.page}metrics`)).text();
+      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? NaN);
+    };
+    assert.equal(await figure('nixcast_players_reporting'), 0, 'hls.js with its defaults says nothing');
+    for (const [at, way] of ['fields', 'address'].entries()) {
+      const other = await (await browser.newContext()).newPage();
+      await other.goto(`http://127.0.0.1:${elsewhere.address().port}/?cmcd=${way}#${server.page}hls/stream.m3u8`);
+      await playsOn(2, other);
+      assert.deepEqual((await other.evaluate(() => window.__seen)).fatal, []);
+      await until(`a report in the ${way}`, PLAYS_WITHIN, async () => (await figure('nixcast_players_reporting')) === at + 1);
+      await other.context().close();
+    }
+    const measured = 'nixcast_player_throughput_bits_per_second\\{of="lowest"\\}';
+    await until('what they measured', PLAYS_WITHIN, async () => (await figure(measured)) > 0);
+  });
 });
