@@ -3,17 +3,21 @@
 pub(crate) mod receiver;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use nixcast_core::control::Condition;
 use nixcast_schema::{Webhook, WebhookEvent};
+use nixcast_tests::certificate::{Authority, KeyKind};
 use nixcast_tests::clip::Clip;
+use nixcast_tests::http;
 use nixcast_tests::publish::Publisher;
 use nixcast_tests::server::{self, Nixcast, Scene};
 use nixcast_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use receiver::{Answer, Receiver, TOLD_WITHIN, TlsReceiver};
+use crate::owncast::{access_token, declare_admin};
+use receiver::{Answer, Receiver, TOLD_WITHIN, TlsFront, TlsReceiver};
 
 /// 24 bytes, and the base64 of them as the Standard Webhooks libraries print a secret.
 const KEY: &[u8] = b"0123456789abcdef01234567";
@@ -267,6 +271,44 @@ fn a_receiver_with_tls_is_told_if_the_machine_trusts_it() {
     let told = receiver.wait_told();
     assert_eq!((told.request.as_str(), told.event()), ("POST /told", "STREAM_STARTED".to_owned()));
     wait_no_longer_failing(&server);
+}
+
+#[test]
+fn what_follows_soon_is_told_over_the_same_connection() {
+    const DEEDS: usize = 20;
+    let (authority, bot) = (Authority::new(), Receiver::open());
+    let mut scene = Scene::new();
+    declare_admin(&mut scene);
+    let folder = scene.folder().join("nginx");
+    fs::create_dir(&folder).unwrap();
+    let front = TlsFront::open(&folder, &authority.issue(KeyKind::Pkcs8), &bot);
+    scene.environment.push(("SSL_CERT_FILE".to_owned(), authority.file().into_os_string()));
+    let events = vec![WebhookEvent::VisibilityUpdate];
+    scene.settings.webhooks = vec![Webhook { events, ..webhook("bot", front.url("/told")) }];
+    let server = scene.start();
+    let token = access_token(&server, "Keeper", &["HAS_ADMIN_ACCESS", "CAN_SEND_MESSAGES"]);
+    let bearer = format!("Bearer {token}");
+    let post = |path: &str, body: &Value| {
+        let path = format!("/api/integrations/chat/{path}");
+        let reply = http::post(server.http_port(), &path, &[("authorization", &bearer)], &body.to_string()).unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    post("send", &json!({ "body": "hello" }));
+    let history = http::get_with(server.http_port(), "/api/integrations/chat", &[("authorization", &bearer)]).unwrap();
+    let id = serde_json::from_slice::<Value>(&history.body).unwrap()[0]["id"].clone();
+    for deed in 0..DEEDS {
+        post("messagevisibility", &json!({ "idArray": [id], "visible": deed % 2 == 1 }));
+    }
+    let told = bot.wait_told(DEEDS);
+    let shown: Vec<_> = told.iter().map(|told| told.json()["eventData"]["visible"].as_bool()).collect();
+    assert_eq!(shown, (0..DEEDS).map(|deed| Some(deed % 2 == 1)).collect::<Vec<_>>(), "in order, each once");
+    let connections = wait::until("nginx to note them all", TOLD_WITHIN, || {
+        Some(front.connections()).filter(|connections| connections.len() == DEEDS)
+    });
+    // On a machine that stands still for seconds one may be closed meanwhile.
+    let different: BTreeSet<_> = connections.iter().collect();
+    assert!(different.len() <= DEEDS / 4, "{connections:?}");
+    assert_eq!(failing(&server), None);
 }
 
 #[test]

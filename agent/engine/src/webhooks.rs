@@ -5,6 +5,7 @@
 //! holds up no other, and none of them holds up the broadcast: an outbox is bounded and nobody waits for it.
 //! Nothing here is kept across a restart of the engine.
 
+mod connection;
 mod delivery;
 mod message;
 mod outbox;
@@ -27,6 +28,7 @@ use crate::tasks::{self, chain};
 use crate::title::State as TitleState;
 use crate::web::Site;
 use crate::web::view::BroadcastView;
+use connection::Connection;
 use delivery::Target;
 use message::{Broadcast, Message, Situation};
 use outbox::{Next, Outbox};
@@ -253,6 +255,7 @@ impl Follower {
 
 /// Posts what is in the outbox of `name`, one message after the other, to wherever the settings of that moment say.
 async fn carry(name: String, webhooks: Webhooks, declared: Watch, wake: Arc<Notify>) {
+    let mut connection = Connection::default();
     while let Some(next) = webhooks.next(&name) {
         match next {
             Next::Nothing => wake.notified().await,
@@ -263,7 +266,7 @@ async fn carry(name: String, webhooks: Webhooks, declared: Watch, wake: Arc<Noti
             },
             Next::Post(message) => {
                 let Some(target) = target(&declared.borrow(), &name) else { return };
-                let posted = delivery::post(&target, &message).await;
+                let posted = delivery::post(&mut connection, &target, &message).await;
                 finish(&name, &webhooks, message, posted);
             }
         }

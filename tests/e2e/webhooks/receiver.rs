@@ -1,12 +1,17 @@
 //! Somebody who is told by webhook, and who answers as the test wants.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use nixcast_tests::certificate::Pair;
+use nixcast_tests::process::Process;
+use nixcast_tests::server::free_port;
 use nixcast_tests::wait;
 use serde_json::Value;
 
@@ -154,6 +159,62 @@ impl Receiver {
     }
 }
 
+/// A real nginx that ends TLS in front of a [`Receiver`], and knows who came on which connection.
+#[derive(Debug)]
+pub(crate) struct TlsFront {
+    port: u16,
+    log: PathBuf,
+    nginx: Process,
+}
+
+impl TlsFront {
+    /// Shows `pair`; works in `folder`.
+    #[track_caller]
+    pub(crate) fn open(folder: &Path, pair: &Pair, receiver: &Receiver) -> Self {
+        let (port, behind) = (free_port(), receiver.port);
+        let file = |name: &str| folder.join(name);
+        fs::write(file("chain.pem"), &pair.chain).unwrap();
+        fs::write(file("key.pem"), &pair.key).unwrap();
+        let config = format!(
+            "daemon off; pid pid; user root; events {{}}
+            http {{
+              client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+              log_format connections '$connection $ssl_protocol $status';
+              access_log connections.log connections;
+              server {{
+                listen 127.0.0.1:{port} ssl; ssl_certificate chain.pem; ssl_certificate_key key.pem;
+                location / {{ proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1; }}
+              }}
+            }}"
+        );
+        fs::write(file("nginx.conf"), config).unwrap();
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder).arg("-c").arg(file("nginx.conf")).args(["-e", "stderr"]);
+        let nginx = Process::spawn("nginx", &mut command, &file("nginx.log"));
+        let front = Self { port, log: file("connections.log"), nginx };
+        wait::until("nginx to listen", TOLD_WITHIN, || {
+            assert!(front.nginx.is_running(), "nginx ended:\n{}", front.nginx.log());
+            TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())
+        });
+        front
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The number of the connection on which each message came.
+    pub(crate) fn connections(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines()
+            .map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+                [connection, "TLSv1.3" | "TLSv1.2", "200"] => connection.to_owned(),
+                _ => panic!("not a message that was taken over TLS: {line}"),
+            })
+            .collect()
+    }
+}
+
 /// One connection over TLS, as OpenSSL serves it.
 #[derive(Debug)]
 pub(crate) struct TlsReceiver {
@@ -163,7 +224,7 @@ pub(crate) struct TlsReceiver {
 
 impl TlsReceiver {
     /// Takes messages with a certificate for 127.0.0.1 that `folder/authority.pem` vouches for: itself.
-    pub(crate) fn open(folder: &std::path::Path) -> Self {
+    pub(crate) fn open(folder: &Path) -> Self {
         let (certificate, key) = (folder.join("authority.pem"), folder.join("authority.key"));
         let made = Command::new("openssl")
             .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=receiver".split(' '))
@@ -172,7 +233,7 @@ impl TlsReceiver {
             .output()
             .expect("openssl can be started");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = nixcast_tests::server::free_port();
+        let port = free_port();
         let openssl = Command::new("openssl")
             .args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")])
             .args(["-cert".as_ref(), certificate.as_os_str(), "-key".as_ref(), key.as_os_str()])

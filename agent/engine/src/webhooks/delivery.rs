@@ -1,7 +1,7 @@
-//! One POST: a connection of its own, a deadline for all of it, and nothing followed, remembered or believed.
+//! One POST: a deadline for all of it, and nothing followed, remembered or believed.
 //!
 //! No redirect is followed and no proxy of the environment is asked, so a message goes where the settings say or
-//! nowhere. Certificates are checked against what the machine trusts at that moment.
+//! nowhere.
 
 use std::time::Duration;
 
@@ -9,24 +9,18 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use axum::http::{HeaderValue, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::client::legacy;
 use nixcast_core::webhooks::SigningSecret;
 
+use super::connection::Connection;
 use super::message::Message;
 use crate::broadcast::unix_seconds;
-
-/// Time to reach the receiver, for each of its addresses together.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Time from the look-up of the name to the head of the answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Most bytes of an answer's head, and of its body. The body says nothing we need, but closing on a receiver that is
-/// still talking would look like an error to it.
-const MOST_HEAD_BYTES: usize = 16 * 1024;
+/// Most bytes of an answer's body. It says nothing we need, but closing on a receiver that is still talking would look
+/// like an error to it, and the connection could not be kept.
 const MOST_BODY_BYTES: usize = 64 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -55,8 +49,8 @@ pub(super) enum DeliveryError {
 }
 
 /// Posts `message` once; any status from 200 to 299 means that it was taken.
-pub(super) async fn post(target: &Target, message: &Message) -> Result<(), DeliveryError> {
-    let answered = tokio::time::timeout(ANSWER_DEADLINE, send(target, message));
+pub(super) async fn post(connection: &mut Connection, target: &Target, message: &Message) -> Result<(), DeliveryError> {
+    let answered = tokio::time::timeout(ANSWER_DEADLINE, send(connection, target, message));
     let (head, body) = answered.await.map_err(|_elapsed| DeliveryError::Silent)??.into_parts();
     let rest = axum::body::to_bytes(Body::new(body), MOST_BODY_BYTES);
     // Whatever becomes of the body, the head has said all that counts.
@@ -68,29 +62,14 @@ pub(super) async fn post(target: &Target, message: &Message) -> Result<(), Deliv
     }
 }
 
-async fn send(target: &Target, message: &Message) -> Result<Response<Incoming>, DeliveryError> {
+async fn send(
+    connection: &mut Connection,
+    target: &Target,
+    message: &Message,
+) -> Result<Response<Incoming>, DeliveryError> {
     let uri = address(&target.url).ok_or(DeliveryError::Address)?;
-    let is_https = uri.scheme_str() == Some("https");
     let request = request(uri, target.secret.as_ref(), message, unix_seconds()).ok_or(DeliveryError::Address)?;
-    let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(CONNECT_DEADLINE));
-    if !is_https {
-        return exchange(tcp, request).await;
-    }
-    tcp.enforce_http(false);
-    // The certificates are read anew each time, so that one added to the machine needs no restart; events are rare.
-    let roots = tokio::task::spawn_blocking(|| HttpsConnectorBuilder::new().with_native_roots());
-    let roots = roots.await.map_err(std::io::Error::other).flatten().map_err(DeliveryError::Certificates)?;
-    exchange(roots.https_only().enable_http1().wrap_connector(tcp), request).await
-}
-
-async fn exchange<C>(connector: C, request: Request<Body>) -> Result<Response<Incoming>, DeliveryError>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
-    let mut client = Client::builder(TokioExecutor::new());
-    client.pool_max_idle_per_host(0).http1_max_buf_size(MOST_HEAD_BYTES);
-    client.build(connector).request(request).await.map_err(DeliveryError::Unreachable)
+    connection.exchange(request).await
 }
 
 /// The request as Standard Webhooks 1.0.0 has it: the time is that of this try, the id that of the message.
