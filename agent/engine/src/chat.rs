@@ -5,6 +5,7 @@
 
 mod body;
 mod emoji;
+mod guest;
 mod host;
 pub(crate) mod http;
 mod line;
@@ -185,6 +186,10 @@ impl Chat {
     /// A message as HTML.
     pub(crate) fn render(&self, raw: &str) -> String {
         body::render(raw, &self.emoji())
+    }
+
+    pub(crate) fn render_program(&self, raw: &str) -> String {
+        body::render_program(raw, &self.emoji())
     }
 
     /// What webhooks are told, from now on.

@@ -221,7 +221,7 @@ impl Site {
         &self.title
     }
 
-    fn declared(&self) -> Arc<Declared> {
+    pub(crate) fn declared(&self) -> Arc<Declared> {
         Arc::clone(&self.declared.borrow())
     }
 

@@ -1,7 +1,7 @@
 //! A message as typed, as the HTML that clients show.
 //!
 //! A small part of Markdown: emphasis, code, links, line breaks. Everything else stays the text it was typed as, raw HTML
-//! included; bare web addresses become links, and `:name:` the operator's emoji. What is written here has the elements
+//! included, except that programs may write these elements themselves, as in Owncast; bare web addresses become links, and `:name:` the operator's emoji. What is written here has the elements
 //! `a`, `p`, `br`, `strong`, `em`, `code`, `pre` and `img` alone, each attribute chosen here; a sanitiser that knows no
 //! others goes over it all the same, so that a mistake here stays one.
 
@@ -19,7 +19,7 @@ use nixcast_core::chat::events::paragraph;
 use pulldown_cmark::{Options, Parser, TextMergeWithOffset};
 
 use super::emoji::{self, EmojiSet};
-use writer::Writer;
+use writer::{Html, Writer, web_address};
 
 /// What is said about every link: where it leads is its author's word alone.
 const REL: &str = "noopener noreferrer nofollow ugc";
@@ -33,9 +33,10 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_schemes(["http", "https"].into())
         .url_relative(UrlRelative::Custom(Box::new(here)))
         .link_rel(Some(REL))
+        .set_tag_attribute_value("a", "target", "_blank")
         .attribute_filter(|tag, attribute, value| {
             let is_good = match (tag, attribute) {
-                ("a", "href") => value.starts_with("http://") || value.starts_with("https://"),
+                ("a", "href") => web_address(value).is_some(),
                 ("a", "rel") => value == REL,
                 ("a", "target") => value == "_blank",
                 ("img", "src") => is_emoji(value),
@@ -59,14 +60,23 @@ fn here(address: &str) -> Option<Cow<'_, str>> {
     is_emoji(address).then_some(Cow::Borrowed(address))
 }
 
-/// The HTML of a message. Empty for one that says nothing.
+/// The HTML of a viewer's message. Empty for one that says nothing.
 pub(crate) fn render(raw: &str, emoji: &EmojiSet) -> String {
+    render_with(raw, emoji, Html::Text)
+}
+
+/// The HTML of a program's message, which may be HTML already. Empty for one that says nothing.
+pub(crate) fn render_program(raw: &str, emoji: &EmojiSet) -> String {
+    render_with(raw, emoji, Html::Elements)
+}
+
+fn render_with(raw: &str, emoji: &EmojiSet, html_is: Html) -> String {
     let raw = readable(raw);
     if raw.trim().is_empty() {
         return String::new();
     }
     let events = TextMergeWithOffset::new(Parser::new_ext(&raw, Options::empty()).into_offset_iter());
-    let mut writer = Writer::new(&raw, emoji);
+    let mut writer = Writer::new(&raw, emoji, html_is);
     for (event, range) in events {
         writer.write(event, range);
     }

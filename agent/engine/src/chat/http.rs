@@ -1,5 +1,6 @@
 //! The chat over HTTP, as Owncast's clients know it: to come in, the history, emoji, and the socket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
+use nixcast_core::chat::ids::MessageId;
 use nixcast_core::chat::refusal::Refusal;
 use serde::Deserialize;
 use serde_json::json;
@@ -24,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tungstenite::handshake::derive_accept_key;
 
+use super::guest::{Guest, Pass};
 use super::host::Seat;
 use super::socket::Socket;
 use super::{Chat, ChatError, Registration, moderation};
@@ -149,7 +152,7 @@ pub(super) fn registered(Registration { user, token }: &Registration) -> Respons
     (ANYWHERE, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
-/// `GET /api/chat?accessToken=…`.
+/// `GET /api/chat?accessToken=…`: with a viewer's token or a program's.
 async fn history(
     State(site): State<Site>,
     Extension(peer): Extension<Peer>,
@@ -158,7 +161,7 @@ async fn history(
 ) -> Result<Response, ChatError> {
     let chat = site.chat();
     let token = credentials.access_token.unwrap_or_default();
-    chat.admit(&token, site.client_address(peer.0, &headers)).await?;
+    Guest::of(&site, &token, site.client_address(peer.0, &headers)).await?;
     let history = chat.history().await?;
     Ok((ANYWHERE, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")], history).into_response())
 }
@@ -173,7 +176,8 @@ async fn emoji(State(site): State<Site>, Path(file): Path<String>, headers: Head
 
 /// What becomes of a client that wants a socket.
 enum Entrance {
-    Seat(Seat),
+    /// A program has a pass.
+    Seat(Seat, Option<Box<Pass>>),
     /// It is let in to be told this, and sent away.
     Told(&'static str),
     /// It is let in and sent away without a word.
@@ -202,7 +206,7 @@ async fn open(
     };
     let Ok(place) = chat.0.places.clone().try_acquire_owned() else { return TOO_MANY.into_response() };
     let address = site.client_address(peer.0, &headers);
-    let entrance = match enter(&chat, credentials, address).await {
+    let entrance = match enter(&site, credentials, address).await {
         Entrance::Answer(response) => return response,
         entrance => entrance,
     };
@@ -222,27 +226,34 @@ async fn serve(chat: Chat, upgrade: OnUpgrade, entrance: Entrance, place: OwnedS
     // What was read lies in a buffer of 8 KiB: it is let go of when the socket is made.
     let open = move |line| Socket::new(io.into_inner(), &read_buf, line);
     match entrance {
-        Entrance::Seat(seat) => open(seat.line).talk(chat, seat.presence).await,
+        Entrance::Seat(seat, None) => open(seat.line).talk(chat, seat.presence).await,
+        Entrance::Seat(seat, Some(pass)) => {
+            // In a box: what viewers' sockets take of memory stays as it is. Both may be dropped: the socket closes.
+            Box::pin(async move {
+                tokio::select! {
+                    () = open(seat.line).talk(chat, seat.presence) => {}
+                    () = pass.is_withdrawn() => {}
+                }
+            })
+            .await;
+        }
         Entrance::Told(text) => open(Arc::default()).turn_away(text).await,
         Entrance::Silence | Entrance::Answer(_) => open(Arc::default()).leave().await,
     }
     drop(place);
 }
 
-async fn enter(chat: &Chat, credentials: Credentials, address: std::net::IpAddr) -> Entrance {
+async fn enter(site: &Site, credentials: Credentials, address: IpAddr) -> Entrance {
     let Credentials { access_token, since, readonly } = credentials;
     let since = since.and_then(|since| since.parse().ok());
     let seat = if readonly.is_some_and(|readonly| readonly == "1" || readonly == "true") {
-        chat.enter(None, address, since).await
+        site.chat().enter(None, address, since).await.map(|seat| (seat, None))
     } else {
         let Some(token) = access_token.filter(|token| !token.is_empty()) else { return Entrance::Silence };
-        match chat.admit(&token, address).await {
-            Ok(user) => chat.enter(Some(user), address, since).await,
-            Err(error) => Err(error),
-        }
+        take_seat(site, token, address, since).await
     };
     match seat {
-        Ok(seat) => Entrance::Seat(seat),
+        Ok((seat, pass)) => Entrance::Seat(seat, pass),
         Err(ChatError::Unknown | ChatError::Refused(Refusal::NoSuchUser)) => Entrance::Told(NEEDS_REGISTRATION),
         Err(ChatError::Refused(refusal)) => match refusal {
             Refusal::Disabled => Entrance::Told(USER_DISABLED),
@@ -252,4 +263,18 @@ async fn enter(chat: &Chat, credentials: Credentials, address: std::net::IpAddr)
         },
         Err(error) => Entrance::Answer(error.into_response()),
     }
+}
+
+async fn take_seat(
+    site: &Site,
+    token: String,
+    address: IpAddr,
+    since: Option<MessageId>,
+) -> Result<(Seat, Option<Box<Pass>>), ChatError> {
+    let chat = site.chat();
+    let guest = Guest::of(site, &token, address).await?;
+    let speaker = guest.speaker(chat, address).await?;
+    let seat = chat.enter(speaker, address, since).await?;
+    let pass = matches!(guest, Guest::Program(_)).then(|| Box::new(Pass::new(site.clone(), token)));
+    Ok((seat, pass))
 }

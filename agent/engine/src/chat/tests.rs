@@ -22,6 +22,7 @@ use crate::web::Site;
 use crate::webhooks::Webhooks;
 
 mod moderating;
+mod programs;
 
 /// However busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);

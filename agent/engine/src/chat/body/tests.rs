@@ -34,6 +34,8 @@ static EMOJI: LazyLock<EmojiSet> = LazyLock::new(|| {
 struct Inspector {
     faults: RefCell<Vec<String>>,
     open: RefCell<Vec<String>>,
+    /// Whether elements may lack what they are for, and name emoji that are not there.
+    is_of_program: bool,
 }
 
 impl Inspector {
@@ -51,6 +53,15 @@ impl Inspector {
         };
         let is_good = match name {
             "p" | "br" | "strong" | "em" | "code" | "pre" => names.is_empty(),
+            "a" if self.is_of_program && !names.contains(&"href") => names == ["rel", "target"],
+            "img" if self.is_of_program => {
+                let is_known = |name: &&str| match *name {
+                    "src" => is_emoji(value("src")),
+                    "class" => value("class") == "emoji",
+                    other => matches!(other, "alt" | "title"),
+                };
+                names.iter().all(is_known)
+            }
             "a" => {
                 names == ["href", "rel", "target"]
                     && is_web(value("href"))
@@ -110,12 +121,16 @@ impl TokenSink for Inspector {
 
 /// What is wrong with the HTML of a message.
 fn faults(html: &str) -> Vec<String> {
+    faults_for(html, Inspector::default())
+}
+
+fn faults_for(html: &str, inspector: Inspector) -> Vec<String> {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from(html));
-    let tokenizer = Tokenizer::new(Inspector::default(), TokenizerOpts { exact_errors: true, ..Default::default() });
+    let tokenizer = Tokenizer::new(inspector, TokenizerOpts { exact_errors: true, ..Default::default() });
     let _no_script = tokenizer.feed(&input);
     tokenizer.end();
-    let Inspector { faults, open } = tokenizer.sink;
+    let Inspector { faults, open, .. } = tokenizer.sink;
     let unclosed = open.into_inner().into_iter().map(|name| format!("<{name}> is not closed"));
     faults.into_inner().into_iter().chain(unclosed).collect()
 }
@@ -123,6 +138,9 @@ fn faults(html: &str) -> Vec<String> {
 fn check(raw: &str) {
     let html = render(raw, &EMOJI);
     assert_eq!(faults(&html), Vec::<String>::new(), "{raw:?} became {html:?}");
+    let html = render_program(raw, &EMOJI);
+    let inspector = Inspector { is_of_program: true, ..Inspector::default() };
+    assert_eq!(faults_for(&html, inspector), Vec::<String>::new(), "{raw:?} of a program became {html:?}");
 }
 
 #[test]
@@ -259,6 +277,28 @@ fn order(html: &str) -> String {
     let _no_script = tokenizer.feed(&input);
     tokenizer.end();
     tokenizer.sink.0.into_inner()
+}
+
+#[test]
+fn a_program_may_write_the_elements_of_a_message_itself() {
+    let link =
+        "<a href=\"https://a.example/poll?x=1&amp;y=2\" target=\"_blank\" rel=\"noopener noreferrer nofollow ugc\">";
+    for (raw, html) in [
+        ("<a href=\"https://a.example/poll?x=1&y=2\">Vote</a> now", format!("<p>{link}Vote</a> now</p>")),
+        (
+            "**now** <strong>or</strong> <em>never</em><br>*so*",
+            "<p><strong>now</strong> <strong>or</strong> <em>never</em><br><em>so</em></p>".to_owned(),
+        ),
+        ("<p>one</p>\n\ntwo", "<p>one</p>\n<p>two</p>".to_owned()),
+        ("1 &lt; 2 <span onclick=\"x()\">big</span> <script>x()</script>", "<p>1 &lt; 2 big </p>".to_owned()),
+        (
+            "<img class=\"emoji\" src=\"/img/emoji/x.svg\" alt=\":x:\" title=\":x:\">",
+            "<img class=\"emoji\" src=\"/img/emoji/x.svg\" alt=\":x:\" title=\":x:\">".to_owned(),
+        ),
+        ("<img src=\"https://a.example/track.png\">see", "<p><img>see</p>".to_owned()),
+    ] {
+        assert_eq!(render_program(raw, &EMOJI), html, "{raw}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Writes what a Markdown parser found. Well-formed by construction: whatever is opened here is closed here.
+//! Writes what a Markdown parser found. Well-formed by construction: whatever is opened here is closed here, raw HTML aside.
 
 use std::ops::Range;
 
@@ -24,10 +24,20 @@ pub(super) struct Writer<'a> {
     /// What is open in the paragraph, in the order of opening; none for what was let go.
     open: Vec<Option<&'static str>>,
     is_code: bool,
+    html_is: Html,
     /// Whether another line of raw HTML would be a new one.
     is_line_over: bool,
     /// Emoji written.
     pictures: usize,
+}
+
+/// What becomes of raw HTML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Html {
+    /// It stays the text it was typed as.
+    Text,
+    /// It is passed on, for a sanitiser to go over.
+    Elements,
 }
 
 /// An address that may be linked: of the web, and without a name and password, which are only there to deceive.
@@ -47,7 +57,7 @@ pub(super) fn link(html: &mut String, url: &Url) {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(raw: &'a str, emoji: &'a EmojiSet) -> Self {
+    pub(super) fn new(raw: &'a str, emoji: &'a EmojiSet, html_is: Html) -> Self {
         let html = String::with_capacity(raw.len() + raw.len() / 2 + 16);
         Self {
             raw,
@@ -57,6 +67,7 @@ impl<'a> Writer<'a> {
             is_marked: false,
             open: Vec::new(),
             is_code: false,
+            html_is,
             is_line_over: false,
             pictures: 0,
         }
@@ -75,6 +86,11 @@ impl<'a> Writer<'a> {
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.is_code => escape(&mut self.html, &text),
             Event::Text(text) => self.text(&text),
+            Event::Html(html) if self.html_is == Html::Elements => self.html.push_str(&html),
+            Event::InlineHtml(html) if self.html_is == Html::Elements => {
+                self.in_paragraph();
+                self.html.push_str(&html);
+            }
             Event::Html(html) | Event::InlineHtml(html) => self.lines(&html),
             Event::Code(code) => {
                 self.in_paragraph();
@@ -96,6 +112,7 @@ impl<'a> Writer<'a> {
 
     fn start(&mut self, tag: Tag<'_>, source: &str) {
         match tag {
+            Tag::HtmlBlock if self.html_is == Html::Elements => self.close_paragraph(),
             Tag::Paragraph | Tag::HtmlBlock => self.new_paragraph(),
             Tag::Heading { .. } => {
                 self.new_paragraph();

@@ -124,7 +124,7 @@ async fn system_to(State(site): State<Site>, Path(id): Path<String>, headers: He
 
 async fn say_as_system(site: &Site, body: &[u8], to: Option<ConnectionId>) -> Answer {
     let text = spoken(site, body)?;
-    let (author, body) = (site.look().view.name.clone(), site.chat().render(&text));
+    let (author, body) = (site.look().view.name.clone(), site.chat().render_program(&text));
     site.chat().apply(Command::System { author, body, to }).await?;
     Ok(sent())
 }
@@ -132,7 +132,7 @@ async fn say_as_system(site: &Site, body: &[u8], to: Option<ConnectionId>) -> An
 /// `POST /api/integrations/chat/action`: something that happened.
 async fn action(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answer {
     admit(&site, &headers, Scope::CanSendSystemMessages).await?;
-    let body = site.chat().render(&spoken(&site, &body)?);
+    let body = site.chat().render_program(&spoken(&site, &body)?);
     site.chat().apply(Command::Action { body }).await?;
     Ok(sent())
 }
@@ -142,7 +142,7 @@ async fn send(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Answ
     let program = admit(&site, &headers, Scope::CanSendMessages).await?;
     let raw = spoken(&site, &body)?;
     let user = site.chat().bot(&program).await?.id;
-    let body = site.chat().render(&raw);
+    let body = site.chat().render_program(&raw);
     site.chat().apply(Command::SayAs { user, post: Post { raw, body, ..Post::default() } }).await?;
     Ok(sent())
 }
