@@ -19,7 +19,7 @@ const LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle 
 const LOOKS = [
   ['name', 'Lighthouse', () => document.querySelector('h1').textContent === 'Lighthouse' && document.title === 'Lighthouse'],
   ['summary', 'From above.', () => document.querySelector('.summary')?.textContent === 'From above.'],
-  ['tags', ['light', 'fog'], () => document.querySelector('.tags')?.textContent === 'lightfog'],
+  ['tags', ['light', 'fog'], () => document.querySelector('.tags')?.textContent === '#light#fog'],
   [
     'socialHandles',
     [{ platform: 'matrix', url: 'https://example.org/#light' }],

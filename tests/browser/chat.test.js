@@ -51,10 +51,28 @@ describe('the chat', { timeout: 300_000 }, () => {
     assert.deepEqual(await viewer.barriers(), []);
     await dialog.getByRole('button', { name: 'Save' }).click();
     await viewer.page.getByRole('button', { name: /You are Mara of the sea/ }).waitFor();
-    await log(other.page).getByText(`${viewer.name} is now Mara of the sea.`).waitFor();
+    await log(other.page).getByText(`${viewer.name} is now known as Mara of the sea.`).waitFor();
     await viewer.page.reload();
     await viewer.page.getByRole('button', { name: /You are Mara of the sea/ }).waitFor();
     assert.equal(await viewer.page.locator('.who .author').getAttribute('data-colour'), '3');
+  });
+
+  it('is read by scripts that were made for Owncast', async () => {
+    const [viewer, anna] = [await join(scene), await join(scene)];
+    await viewer.page.evaluate(() => {
+      window.__heard = [];
+      const words = (line, part) => line.querySelector(part)?.textContent.trim();
+      const read = (line) => window.__heard.push([words(line, '.message-author'), words(line, '.message-text')]);
+      new MutationObserver((changes) => {
+        for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+          if (node instanceof Element && node.matches('.chat-message_user')) read(node);
+        }
+      }).observe(document.querySelector('#chat-container'), { childList: true, subtree: true });
+    });
+    await say(anna.page, 'All **aboard**');
+    await hears(viewer.page, 'All aboard');
+    const heard = await viewer.page.evaluate(() => window.__heard);
+    assert.deepEqual(heard.filter(([who]) => who === anna.name), [[anna.name, 'All aboard']]);
   });
 
   it('takes what is typed in a hurry, one after the other', async () => {
@@ -206,9 +224,9 @@ describe('the chat', { timeout: 300_000 }, () => {
     for (const one of [stage, frame, ...others]) assert.equal(await one.page.evaluate(() => localStorage.getItem('nixcast-chat')), null);
     // Whoever came before him would be told of before him.
     const ben = await join(scene);
-    await log(anna.page).getByText(`${ben.name} joined.`).waitFor();
+    await log(anna.page).getByText(`${ben.name} joined the chat.`).waitFor();
     const notes = await log(anna.page).getByText(/ joined\.$/).allTextContents();
-    assert.deepEqual(notes.filter((note) => ![anna, ben].some(({ name }) => note.trim() === `${name} joined.`)), []);
+    assert.deepEqual(notes.filter((note) => ![anna, ben].some(({ name }) => note.trim() === `${name} joined the chat.`)), []);
     await say(ben.page, 'for everybody');
     await hears(frame.page, 'for everybody');
   });

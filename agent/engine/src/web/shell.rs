@@ -243,7 +243,7 @@ fn offline(page: &PageView, logo: &str, since: Option<i64>) -> Markup {
                 img class="offline-logo" src=(logo) alt="" width="96" height="96";
                 p class="offline-label" { "Offline" }
                 div class="offline-message prose" dir="auto" {
-                    @if page.offline_html.is_empty() { p { "Nothing is on air right now." } }
+                    @if page.offline_html.is_empty() { p { "This stream is not currently live." } }
                     @else { (PreEscaped(&page.offline_html)) }
                 }
                 @if let Some(since) = since { p class="offline-last" { "Last live " (ago::ago(since)) } }
@@ -267,7 +267,7 @@ fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: 
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
-                    h1 id="global-header-text" dir="auto" { (page.name) }
+                    h1 id="global-header-text" class="header-title" dir="auto" { (page.name) }
                     @if broadcast.is_some() || page.nsfw {
                         div class="facts" {
                             @if let Some(broadcast) = broadcast {
@@ -285,9 +285,9 @@ fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: 
                 }
                 @if !title.is_empty() { p class="stream-title" dir="auto" { (title) } }
                 (actions::actions(&page.external_actions))
-                @if !page.summary.is_empty() { p class="summary" dir="auto" { (page.summary) } }
+                @if !page.summary.is_empty() { p class="summary header-subtitle" dir="auto" { (page.summary) } }
                 @if !page.tags.is_empty() {
-                    ul class="tags" aria-label="Tags" { @for tag in &page.tags { li dir="auto" { (tag) } } }
+                    ul class="tags" aria-label="Tags" { @for tag in &page.tags { li dir="auto" { "#" (tag) } } }
                 }
                 @if !page.social_handles.is_empty() { (links(page)) }
             }
@@ -447,7 +447,7 @@ mod tests {
         let off = shown(&view(&page, None), 0).into_string();
         assert!(
             off.contains("<title>Night Radio</title>")
-                && off.contains("<h1 id=\"global-header-text\" dir=\"auto\">Night Radio</h1>")
+                && off.contains("<h1 id=\"global-header-text\" class=\"header-title\" dir=\"auto\">Night Radio</h1>")
         );
         let named = Snapshot { title: "Tide <tables>".to_owned(), ..view(&page, None) };
         assert!(shown(&named, 0).into_string().contains("<title>Tide &lt;tables&gt; · Night Radio</title>"));

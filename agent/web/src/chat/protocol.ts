@@ -107,11 +107,11 @@ const READERS = new Map<string, Reader>(Object.entries<Reader>({
     const user = readUser(value['user']);
     return user === null ? null : { kind: 'self', user };
   },
-  USER_JOINED: (value) => note(value, (who) => `${who} joined.`),
-  USER_PARTED: (value) => note(value, (who) => `${who} left.`),
+  USER_JOINED: (value) => note(value, (who) => `${who} joined the chat.`),
+  USER_PARTED: (value) => note(value, (who) => `${who} left the chat.`),
   NAME_CHANGE: (value) => {
     const old = text(value['oldName']);
-    return old === null ? null : note(value, (who) => `${old} is now ${who}.`);
+    return old === null ? null : note(value, (who) => `${old} is now known as ${who}.`);
   },
   'VISIBILITY-UPDATE': (value) => {
     const { ids, visible } = value;
