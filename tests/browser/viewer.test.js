@@ -52,9 +52,14 @@ describe('the page', { timeout: 300_000 }, () => {
     const viewer = await Viewer.open(browser, server.page);
     await viewer.plays();
     const [first] = await until('a report', 30_000, () => viewer.said.length > 0 && viewer.said);
-    assert.deepEqual(Object.keys(first), ['kind', 'stalls']);
+    assert.deepEqual(Object.keys(first), ['kind', 'stalls', 'switches', 'cmcd']);
     assert.equal(first.kind, 'playback');
-    assert.ok(Number.isInteger(first.stalls) && first.stalls >= 0, `${first.stalls}`);
+    const { stalls, switches, cmcd } = first;
+    for (const number of [stalls, switches, ...Object.values(cmcd)]) {
+      assert.ok(Number.isInteger(number) && number >= 0, JSON.stringify(first));
+    }
+    // Nothing in it says who they are, or what they watched.
+    assert.deepEqual(Object.keys(cmcd).filter((key) => !['ltc', 'mtp', 'ttlb'].includes(key)), []);
 
     await viewer.looksAway();
     await viewer.page.evaluate(() => document.querySelector('video[data-active="true"]').pause());
