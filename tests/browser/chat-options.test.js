@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join as joined } from 'node:path';
 import { describe, it } from 'node:test';
+import { Room } from './room.js';
 import { setUp } from './scene.js';
 import { until } from './server.js';
-import { field, hears, isOpen, join, log, say } from './talk.js';
+import { field, hears, isOpen, join, log, said, say } from './talk.js';
 import { DESKTOP, NOTHING, PHONE, Viewer } from './viewer.js';
 
 /** A picture that is `width` pixels wide. */
@@ -71,10 +72,70 @@ describe('the declared chat', { timeout: 300_000 }, () => {
     await say(anna.page, 'here again');
     await hears(anna.page, 'here again');
     assert.equal(await welcome(anna).count(), 1);
+    // A page that is loaded again is empty at first, and so is another tab.
+    await anna.page.reload();
+    await welcome(anna).waitFor();
+    const tab = await anna.context.newPage();
+    await tab.goto(scene.server.page);
+    await welcome({ page: tab }).waitFor();
     await declare({ welcomeMessage: '' });
     const carla = await join(scene);
     await hears(carla.page, 'here again');
     assert.equal(await welcome(carla).count(), 0);
+  });
+
+  it('shows newcomers as many messages as are declared, however young they are', async () => {
+    const anna = await join(scene);
+    for (const text of ['one', 'two', 'three']) await say(anna.page, text);
+    await hears(anna.page, 'one', 'two', 'three');
+    await declare({ historyMessages: 2 });
+    const [ben, overlay] = [await join(scene), await Viewer.open(scene.browser, `${scene.server.page}embed/chat/readonly`)];
+    await isOpen(overlay.page);
+    for (const { page } of [ben, overlay]) {
+      await hears(page, 'two', 'three');
+      assert.equal((await said(page)).length, 2);
+    }
+    await declare({ historyMessages: 50 });
+  });
+
+  it('counts by the clock of the server where the one of the viewer is hours away', async () => {
+    await declare({ slowModeSeconds: 60 });
+    for (const hours of [-5, 5]) {
+      const setBack = `(() => {
+        const { Date: Right } = window;
+        const now = () => Right.now() + ${hours} * 3_600_000;
+        window.Date = class extends Right {
+          constructor(...of) { super(...(of.length > 0 ? of : [now()])); }
+          static now() { return now(); }
+        };
+      })()`;
+      const viewer = await join(scene, DESKTOP, setBack);
+      await say(viewer.page, `it is ${hours} o'clock`);
+      const pause = viewer.page.getByText(/^Slow mode: [1-5]\d s$/);
+      await pause.waitFor();
+      await viewer.page.reload();
+      await pause.waitFor();
+    }
+    await declare({ slowModeSeconds: 0 });
+  });
+
+  it('says that it is closed after the stream, to whoever is there and whoever comes', async () => {
+    const room = new Room();
+    const anna = await join(scene, DESKTOP, null, (page) => room.serve(page));
+    await field(anna.page).fill('anybody here?');
+    room.setOpen(false);
+    const state = ({ page }) => page.locator('.chat-state').getByText('The chat is closed because the stream is over. It opens with the next one.');
+    await state(anna).waitFor();
+    assert.equal(await anna.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
+    await isUndisturbed(anna);
+    const ben = await join(scene, PHONE, null, (page) => room.serve(page));
+    await state(ben).waitFor();
+    await log(ben.page).getByText('It opens with the next stream.').waitFor();
+    await isUndisturbed(ben);
+    room.setOpen(true);
+    await state(ben).waitFor({ state: 'detached' });
+    await field(anna.page).press('Enter');
+    await hears(ben.page, 'anybody here?');
   });
 
   it('slows people down between two messages, says for how long, and keeps what they wrote', async () => {
@@ -158,11 +219,15 @@ describe('the declared chat', { timeout: 300_000 }, () => {
     assert.equal(await ben.page.locator('.replying').count(), 0);
     assert.equal(await anna.page.locator('.asked .line').count(), 1, 'an answer is no question');
     await isUndisturbed(anna, ben);
-    await declare({ questions: false });
+    await declare({ questions: false, historyMessages: 0 });
     for (const { page } of [anna, ben]) await page.getByRole('tab').first().waitFor({ state: 'detached' });
     await isUndisturbed(anna, ben);
-    await declare({ questions: true });
-    await anna.page.getByRole('tab', { name: /^Questions 1/ }).waitFor();
+    // Who comes now learns of the questions when they are on again.
+    const [carla, stage] = [await join(scene), await Viewer.open(scene.browser, `${scene.server.page}stage`)];
+    await stage.page.getByText('There are no questions here').waitFor();
+    await declare({ questions: true, historyMessages: 50 });
+    for (const { page } of [anna, carla]) await page.getByRole('tab', { name: /^Questions 1/ }).waitFor();
+    await stage.page.getByText('How deep is it?').waitFor();
   });
 
   it('goes off and on while somebody watches, and remembers what was said', async () => {

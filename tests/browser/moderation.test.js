@@ -147,6 +147,15 @@ describe('moderation', { timeout: 300_000 }, () => {
     assert.deepEqual(await boss.barriers(), []);
     await boss.page.getByRole('button', { name: 'Lift the ban of 192.0.2.0/24' }).click();
     await list.getByText('192.0.2.0/24').waitFor({ state: 'detached' });
+    // Whoever opens a page where the network is banned is told so, and finds out by themselves that it is not any more.
+    const overlay = await Viewer.open(scene.browser, `${scene.server.page}embed/chat/readonly`, PHONE);
+    await isOpen(overlay.page);
+    await asAdmin('chat/users/ipbans/create', { value: '127.0.0.1' });
+    const late = await Viewer.open(scene.browser, scene.server.page, PHONE, 'window.setTimeout = ((set) => (then, wait) => set(then, wait >= 30_000 && wait <= 60_000 ? 500 : wait))(setTimeout)');
+    for (const { page } of [overlay, late, boss]) await page.getByText('You cannot take part in this chat.').waitFor();
+    assert.deepEqual(await late.barriers(), []);
+    await asAdmin('chat/users/ipbans/remove', { value: '127.0.0.1' });
+    await isOpen(late.page);
   });
 
   it('marks questions as answered, and the stage follows', async () => {

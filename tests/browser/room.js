@@ -8,6 +8,8 @@ export class Room {
   isAway = false;
   /** Whether messages are taken and nobody is told, as when a line breaks at the worst moment. */
   isSilent = false;
+  /** Whether people may talk: not long after the stream. */
+  isOpen = true;
   #ids = 0;
 
   /** Puts this room behind the page, in place of the server's own. */
@@ -39,7 +41,8 @@ export class Room {
       return line.close({ code: 1000 });
     }
     const past = this.messages.filter(({ id }) => id > query.get('since'));
-    const events = [this.#event({ type: 'CONNECTED_USER_INFO', user }), ...past, this.#event({ type: 'RESUMED', complete: true })];
+    const hours = this.isOpen ? [] : [this.#event({ type: 'OPENING', open: false })];
+    const events = [this.#event({ type: 'CONNECTED_USER_INFO', user }), ...past, ...hours, this.#event({ type: 'RESUMED', complete: true })];
     line.send(events.map((event) => JSON.stringify(event)).join('\n'));
     this.lines.add(line);
     line.onMessage((text) => this.#take(line, user, JSON.parse(text)));
@@ -72,6 +75,12 @@ export class Room {
 
   #event(event) {
     return { id: (++this.#ids).toString().padStart(26, '0'), timestamp: new Date().toISOString(), ...event };
+  }
+
+  /** Closes or opens, and tells everybody. */
+  setOpen(isOpen) {
+    this.isOpen = isOpen;
+    this.#send(this.#event({ type: 'OPENING', open: isOpen }));
   }
 
   /** Every line breaks. */

@@ -177,7 +177,7 @@ fn what_moderators_did_is_in_force_after_a_crash() {
     let told = dora_socket.find(|event| event["type"] == "VISIBILITY-UPDATE" && event["visible"] == true);
     assert_eq!(told["ids"], json!([asked["id"]]));
     paul.does("/api/chat/users/timeout", &json!({ "userId": ben.id, "seconds": 3600 }));
-    assert!(ben_socket.until("CHAT_ACTION")["body"].as_str().unwrap().contains("3600 seconds"));
+    assert!(ben_socket.until("CHAT_ACTION")["body"].as_str().unwrap().contains("60 minutes"));
     paul.does("/api/chat/users/removeall", &json!({ "userId": dora.id }));
     paul.does("/api/chat/users/setenabled", &json!({ "userId": anna.id, "enabled": false }));
     assert!(anna_socket.last_words().contains("ERROR_USER_DISABLED"), "a ban closes the socket");

@@ -1,6 +1,7 @@
 // The state of the page: what the engine last said. Written by the event socket, read by the components.
 
 import { listen, type Line } from './events.ts';
+import { hearTime, serverNow } from './now.svelte.ts';
 import type { Report } from './playback.svelte.ts';
 import type { Broadcast, Message, Page, Snapshot } from './protocol.ts';
 
@@ -50,6 +51,7 @@ export class App {
   }
 
   #take(message: Message): void {
+    if (message.kind === 'hello' && message.now !== undefined) hearTime(message.now);
     if ('page' in message) this.page = message.page;
     if ('broadcast' in message) this.#takeBroadcast(message.broadcast, message.kind === 'hello');
     if ('title' in message) this.title = message.title ?? '';
@@ -65,7 +67,7 @@ export class App {
       return;
     }
     // A first word without a broadcast that was on: the engine began anew, and the publisher will find it in a moment.
-    this.broadcast = { ...interrupted, reconnecting: { since: Date.now() / 1000, until: null } };
+    this.broadcast = { ...interrupted, reconnecting: { since: serverNow() / 1000, until: null } };
     this.#patience = setTimeout(() => (this.broadcast = null), PATIENCE);
   }
 }

@@ -111,7 +111,8 @@ export interface Snapshot {
 }
 
 export type Message =
-  | ({ kind: 'hello' } & Snapshot)
+  /** `now`: the server's clock, in milliseconds since 1970. */
+  | ({ kind: 'hello'; now?: number } & Snapshot)
   | { kind: 'page'; page: Page }
   | { kind: 'broadcast'; broadcast: Broadcast | null; lastLive: number | null }
   | { kind: 'viewers'; viewers: number | null }
@@ -131,7 +132,8 @@ export function readMessage(text: string): Message | null {
   const knowsViewers = isNumberOrNull(value['viewers']);
   const knowsLast = isNumberOrNull(value['lastLive']);
   const knowsTitle = value['title'] === undefined || isString(value['title']);
-  if (value['kind'] === 'hello' && knowsTitle && knowsPage && knowsBroadcast && knowsViewers && knowsLast) return value as Message;
+  const knowsNow = value['now'] === undefined || Number.isFinite(value['now']);
+  if (value['kind'] === 'hello' && knowsNow && knowsTitle && knowsPage && knowsBroadcast && knowsViewers && knowsLast) return value as Message;
   if (value['kind'] === 'page' && knowsPage) return value as Message;
   if (value['kind'] === 'broadcast' && knowsBroadcast && knowsLast) return value as Message;
   if (value['kind'] === 'viewers' && knowsViewers) return value as Message;

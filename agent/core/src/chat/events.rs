@@ -70,6 +70,10 @@ pub enum EventKind {
     Resumed {
         complete: bool,
     },
+    /// Ours: the chat has closed because the stream is over, or is open again. Told of a closed chat to whoever comes.
+    Opening {
+        open: bool,
+    },
     /// Ours: the message with this nonce was taken before, and cannot be sent again because it is hidden or old.
     Taken {
         nonce: String,

@@ -23,6 +23,12 @@ impl MessageId {
         Self::new(prefix_of(ms), 0)
     }
 
+    /// Whether nothing can come before it: what a page names that was just opened.
+    #[must_use]
+    pub fn is_least(self) -> bool {
+        self == Self::first_of(0)
+    }
+
     const fn new(prefix: u64, random: u64) -> Self {
         Self(((prefix as u128) << 64) | random as u128)
     }

@@ -53,7 +53,7 @@ pub enum Refusal {
     AddressFlood,
     #[error("Slow mode is on. You can send the next message in {}.", span(*seconds, "second"))]
     SlowMode { seconds: i64 },
-    #[error("A moderator has paused you. You can take part again in {}.", span(*seconds, "second"))]
+    #[error("A moderator has paused you. You can take part again in {}.", long_span(*seconds))]
     TimedOut { seconds: i64 },
     #[error("Only those who have been here for a while can take part right now. You can in {}.", span(*minutes, "minute"))]
     NotEstablished { minutes: i64 },
@@ -94,6 +94,11 @@ fn span(count: i64, unit: &str) -> String {
     format!("{count} {unit}{plural}")
 }
 
+/// Seconds that may be many: from a minute and a half on, in minutes that are rounded up.
+fn long_span(seconds: i64) -> String {
+    if seconds > 90 { span(seconds.saturating_add(59) / 60, "minute") } else { span(seconds, "second") }
+}
+
 impl Refusal {
     /// Whether the sender is told nothing, as Owncast tells nothing: what is empty, and what comes while muted.
     #[must_use]
@@ -110,6 +115,8 @@ mod tests {
     fn a_refusal_is_a_sentence() {
         for (refusal, text) in [
             (Refusal::SlowMode { seconds: 1 }, "Slow mode is on. You can send the next message in 1 second."),
+            (Refusal::TimedOut { seconds: 90 }, "A moderator has paused you. You can take part again in 90 seconds."),
+            (Refusal::TimedOut { seconds: 541 }, "A moderator has paused you. You can take part again in 10 minutes."),
             (Refusal::Flood { seconds: 10 }, "You are sending too fast. Please wait 10 seconds."),
             (Refusal::Name(NameError::Taken), "The name looks like that of somebody else."),
             (Refusal::Name(NameError::TooLong), "The name is longer than 30 characters."),

@@ -78,6 +78,8 @@ pub struct Room {
     registrations: AddressRates,
     ids: MessageIds,
     stream: Stream,
+    /// Whether people were told that the chat is closed because the stream is over.
+    is_closed: bool,
     /// When the first command came.
     began_ms: Option<i64>,
     /// When time-outs of all kinds were looked after last.
@@ -146,6 +148,7 @@ impl Room {
             registrations: AddressRates::default(),
             ids: MessageIds::above(last_id.max(seen).max(dropped)),
             stream,
+            is_closed: false,
             began_ms: None,
             swept_ms: 0,
             pruned_ms: 0,
@@ -164,8 +167,14 @@ impl Room {
         self.began_ms.get_or_insert(turn.now);
         let connection = command.connection();
         let result = self.answer(command, &mut turn);
+        // Who marks a message is told of that one.
+        let is_refusal = |effect: &Effect| {
+            matches!(effect, Effect::Send { event: Event { kind: EventKind::Refused { .. }, .. }, .. })
+        };
+        let is_told = turn.effects.iter().any(is_refusal);
         if let (Some(connection), Err(refusal)) = (connection, &result)
             && !refusal.is_silent()
+            && !is_told
         {
             let action = self.event(&mut turn, EventKind::ChatAction { body: paragraph(&refusal.to_string()) });
             turn.send(connection, action);

@@ -245,6 +245,8 @@ async fn serve(chat: Chat, upgrade: OnUpgrade, entrance: Entrance, place: OwnedS
 
 async fn enter(site: &Site, credentials: Credentials, address: IpAddr) -> Entrance {
     let Credentials { access_token, since, readonly } = credentials;
+    // A page cannot read why a socket is refused, and would try again for ever: it is told on the socket.
+    let is_page = since.is_some();
     let since = since.and_then(|since| since.parse().ok());
     let seat = if readonly.is_some_and(|readonly| readonly == "1" || readonly == "true") {
         site.chat().enter(None, address, since).await.map(|seat| (seat, None))
@@ -257,6 +259,7 @@ async fn enter(site: &Site, credentials: Credentials, address: IpAddr) -> Entran
         Err(ChatError::Unknown | ChatError::Refused(Refusal::NoSuchUser)) => Entrance::Told(NEEDS_REGISTRATION),
         Err(ChatError::Refused(refusal)) => match refusal {
             Refusal::Disabled => Entrance::Told(USER_DISABLED),
+            Refusal::NetworkBanned if is_page => Entrance::Told(USER_DISABLED),
             Refusal::NetworkBanned => Entrance::Answer(StatusCode::FORBIDDEN.into_response()),
             Refusal::ChatOff => Entrance::Answer(CHAT_DISABLED.into_response()),
             _full => Entrance::Answer(TOO_MANY.into_response()),

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Site;
 use super::view::{BroadcastView, Snapshot};
+use crate::broadcast::unix_millis;
 
 /// Between two pings; proxies close connections that are silent for a minute.
 const PING: Duration = Duration::from_secs(20);
@@ -28,10 +29,22 @@ const MOST_BYTES: usize = 1024;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 enum Event<'a> {
-    Hello(Snapshot<'a>),
-    Broadcast { broadcast: Option<BroadcastView>, last_live: Option<i64> },
-    Viewers { viewers: Option<usize> },
-    Title { title: String },
+    Hello {
+        /// What time it is here, in milliseconds since 1970: viewers' clocks may be hours away.
+        now: i64,
+        #[serde(flatten)]
+        snapshot: Snapshot<'a>,
+    },
+    Broadcast {
+        broadcast: Option<BroadcastView>,
+        last_live: Option<i64>,
+    },
+    Viewers {
+        viewers: Option<usize>,
+    },
+    Title {
+        title: String,
+    },
 }
 
 /// `GET /api/events`.
@@ -57,8 +70,8 @@ async fn follow(site: Site, mut socket: WebSocket) -> Result<(), axum::Error> {
     let shown = Arc::clone(&look.borrow_and_update());
     let mut viewers = site.shown_viewers();
     let page = site.reports.open_page();
-    let hello = Snapshot { viewers, ..site.snapshot(&shown) };
-    send(&mut socket, &Event::Hello(hello)).await?;
+    let snapshot = Snapshot { viewers, ..site.snapshot(&shown) };
+    send(&mut socket, &Event::Hello { now: unix_millis(), snapshot }).await?;
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

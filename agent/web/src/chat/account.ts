@@ -57,9 +57,13 @@ export function readAccount(stored: string | null): Account | null {
   }
 }
 
-/** Asks the server for an account under `name`; null lets the server choose one. Throws what `fetch` throws. */
+/** The server does not want whoever asks. */
+export class TurnedAway extends Error {}
+
+/** Asks the server for an account under `name`; null lets the server choose one. Throws `TurnedAway`, and what `fetch` throws. */
 export async function register(name: string | null): Promise<Account> {
   const reply = await post('/api/chat/register', name === null ? {} : { displayName: name });
+  if (reply.status === 401) throw new TurnedAway();
   if (!reply.ok) throw new Error(`registration was answered with ${reply.status}`);
   const account = readReply(await reply.json());
   if (account === null) throw new Error('registration was answered with something else');

@@ -2,14 +2,14 @@
 // sends again what may not have arrived: with the same mark, by which the server knows that it has it already.
 
 import { backoff } from '../backoff.ts';
-import type { Account } from './account.ts';
+import { type Account, TurnedAway } from './account.ts';
 import { type ChatEvent, type Command, readFrame } from './protocol.ts';
 
 /** Longest wait in milliseconds before the next attempt. */
 const LONGEST_WAIT = 15_000;
 
-/** Longest wait after having been turned away for good, as far as anybody knows: bans end, too. */
-const AFTER_BAN = 300_000;
+/** Wait after having been turned away for good, as far as anybody knows; bans end, too, and all of a network have one. */
+const AFTER_BAN = 30_000;
 
 /** Milliseconds for which the server knows a mark again. Less than its five minutes: clocks and lines are slow. */
 const MARKS_LAST = 240_000;
@@ -19,7 +19,8 @@ const PATIENCE = 20_000;
 
 /**
  * Milliseconds between two messages of one who types fast, or writes while the line is down. The server takes three in
- * two seconds and does not hear for a while whoever sends more; lines are sometimes faster than usual.
+ * two seconds and does not hear for a while whoever sends more. They are counted anew from when the server is heard to
+ * have taken one: lines are sometimes slow, and then faster than usual.
  */
 const PACE = 800;
 
@@ -167,8 +168,10 @@ export class Connection {
         end: (code) => generation === this.#generation && this.#end(code),
       });
       this.#stopDeadline = this.world.wait(PATIENCE, () => this.#end(0));
-    } catch {
-      if (generation === this.#generation) this.#end(0);
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      if (error instanceof TurnedAway) this.#isBanned = true;
+      this.#end(0);
     }
   }
 
@@ -188,7 +191,7 @@ export class Connection {
     this.#line = null;
     this.#isResumed = false;
     this.listener.state(this.#isBanned ? 'banned' : 'lost');
-    const wait = this.#isBanned ? AFTER_BAN : backoff(this.#attempt++, this.world.random(), LONGEST_WAIT);
+    const wait = this.#isBanned ? AFTER_BAN * (1 + this.world.random()) : backoff(this.#attempt++, this.world.random(), LONGEST_WAIT);
     // All who are told to come back are told in one moment.
     const delay = code === RESYNC ? this.world.random() * 1000 : wait;
     this.#stopWaiting = this.world.wait(delay, () => this.start());
@@ -211,15 +214,16 @@ export class Connection {
         if (event.id > this.#newest) this.#newest = event.id;
         // While the past is being told, what is new may come in between: then only the end of it counts.
         if (this.#isResumed) this.#since = this.#newest;
-        if (event.nonce !== null && event.user.id === this.#self) this.forget(event.nonce);
+        if (event.nonce !== null && event.user.id === this.#self) this.#settle(event.nonce);
         return;
       case 'self':
         this.#self = event.user.id;
         return;
       case 'taken':
-        return this.forget(event.nonce);
+        return this.#settle(event.nonce);
       case 'refused':
-        return this.#refuse(event.nonce, event.html);
+        this.#refuse(event.nonce, event.html);
+        return this.#follow(event.nonce);
       case 'resumed':
         return this.#resumed(event);
       case 'unregistered':
@@ -253,11 +257,23 @@ export class Connection {
   /** Sends the oldest message that was not, as soon as the pace allows, and the others after it. */
   #sendNext(): void {
     if (!this.#isResumed || this.#stopPacing !== null) return;
-    const next = this.#pending.find(({ nonce, refusal }) => refusal === null && !this.#sent.has(nonce));
-    if (next === undefined) return;
+    // Those that were sent come first: a second is sent when it is known what became of the one before.
+    const next = this.#pending.find(({ refusal }) => refusal === null);
+    if (next === undefined || this.#sent.has(next.nonce)) return;
     this.#sent.add(next.nonce);
     this.#send(asCommand(next));
     this.#pause();
+  }
+
+  /** The server has the message. */
+  #settle(nonce: string): void {
+    this.forget(nonce);
+    this.#follow(nonce);
+  }
+
+  /** It is known what became of a message: the next one may follow. */
+  #follow(nonce: string): void {
+    if (this.#sent.delete(nonce) && this.#isResumed) this.#pause();
   }
 
   #pause(): void {

@@ -39,6 +39,15 @@ describe('messages', () => {
     expect(messages.idsOf('u2')).toEqual([id(2)]);
   });
 
+  it('of the host are hidden from everybody, and come back', () => {
+    const messages = new Messages();
+    messages.take([{ kind: 'announcement', id: id(1), at: 1, html: 'x', author: null, isVisible: true }, message(2)]);
+    messages.take([{ kind: 'visibility', ids: [id(1)], isVisible: false }]);
+    expect([ids(messages.lines(false)), ids(messages.lines(true))]).toEqual([[2], [2]]);
+    messages.take([{ kind: 'visibility', ids: [id(1)], isVisible: true }]);
+    expect(ids(messages.lines(false))).toEqual([1, 2]);
+  });
+
   it('say whether anything is to be drawn', () => {
     const messages = new Messages();
     expect(messages.take([{ kind: 'resumed', id: 'r', isComplete: true }])).toBe(false);

@@ -23,7 +23,7 @@ export class Messages {
 
   /** Oldest first; for `isModerator` also what is hidden. Another array after each change. */
   lines(isModerator: boolean): Line[] {
-    return this.#lines.filter((line) => isModerator || line.kind !== 'chat' || line.isVisible);
+    return this.#lines.filter((line) => line.kind === 'note' || line.isVisible || (isModerator && line.kind === 'chat'));
   }
 
   /** Open ones first, and among them the most wanted. */
@@ -90,6 +90,7 @@ export class Messages {
     const line = this.#lines[at];
     // Another object, or what shows the old one would not be drawn anew.
     if (line?.id === id && line.kind === 'chat') this.#lines[at] = { ...line, ...change };
+    if (line?.id === id && line.kind === 'announcement') this.#lines[at] = { ...line, isVisible: change.isVisible ?? line.isVisible };
     const question = this.#questions.get(id);
     if (question !== undefined) this.#questions.set(id, { ...question, ...change });
   }

@@ -21,14 +21,15 @@ describe('a frame of the chat', () => {
     [{ ...chat, nonce: 'n', replyTo: '01', question: { votes: 2, answered: true } }, { ...said, nonce: 'n', replyTo: '01', question: { votes: 2, isAnswered: true } }],
     [{ ...chat, visible: false, user: { ...user, scopes: ['MODERATOR'], displayColor: 11, isBot: true } }, { ...said, isVisible: false, user: { ...anna, colour: 3, isModerator: true, isBot: true } }],
     [{ type: 'CONNECTED_USER_INFO', user }, { kind: 'self', user: anna }],
-    [{ type: 'SYSTEM', id: 's', timestamp: AT, body: '<p>x</p>', user: { displayName: 'Harbour' } }, { kind: 'announcement', id: 's', at: MS, html: '<p>x</p>', author: 'Harbour' }],
-    [{ type: 'CHAT_ACTION', id: 'c', timestamp: AT, body: 'x' }, { kind: 'announcement', id: 'c', at: MS, html: 'x', author: null }],
+    [{ type: 'SYSTEM', id: 's', timestamp: AT, body: '<p>x</p>', user: { displayName: 'Harbour' } }, { kind: 'announcement', id: 's', at: MS, html: '<p>x</p>', author: 'Harbour', isVisible: true }],
+    [{ type: 'CHAT_ACTION', id: 'c', timestamp: AT, body: 'x' }, { kind: 'announcement', id: 'c', at: MS, html: 'x', author: null, isVisible: true }],
     [{ type: 'USER_JOINED', id: 'j', timestamp: AT, user }, { kind: 'note', id: 'j', at: MS, text: 'Anna joined the chat.' }],
     [{ type: 'USER_PARTED', id: 'p', timestamp: AT, user }, { kind: 'note', id: 'p', at: MS, text: 'Anna left the chat.' }],
     [{ type: 'NAME_CHANGE', id: 'n', timestamp: AT, user, oldName: 'Ann' }, { kind: 'note', id: 'n', at: MS, text: 'Ann is now known as Anna.' }],
     [{ type: 'VISIBILITY-UPDATE', ids: ['a', 7], visible: false }, { kind: 'visibility', ids: ['a'], isVisible: false }],
     [{ type: 'QUESTION-UPDATE', messageId: 'q', votes: 3, answered: false }, { kind: 'question', id: 'q', standing: { votes: 3, isAnswered: false }, isWithdrawn: false }],
     [{ type: 'QUESTION-UPDATE', messageId: 'q', votes: 0, answered: false, withdrawn: true }, { kind: 'question', id: 'q', standing: { votes: 0, isAnswered: false }, isWithdrawn: true }],
+    [{ type: 'OPENING', id: 'o', open: false }, { kind: 'opening', isOpen: false }],
     [{ type: 'RESUMED', id: 'r', complete: true }, { kind: 'resumed', id: 'r', isComplete: true }],
     [{ type: 'TAKEN', nonce: 'n', messageId: 'm' }, { kind: 'taken', nonce: 'n' }],
     [{ type: 'REFUSED', nonce: 'n', body: '<p>no</p>' }, { kind: 'refused', nonce: 'n', html: '<p>no</p>' }],
@@ -43,7 +44,7 @@ describe('a frame of the chat', () => {
     { ...chat, id: 7 }, { ...chat, body: null }, { ...chat, user: null }, { ...chat, user: { id: 'u' } },
     { type: 'VISIBILITY-UPDATE', ids: 'a', visible: true }, { type: 'VISIBILITY-UPDATE', ids: [] },
     { type: 'QUESTION-UPDATE', messageId: 'q', votes: -1 }, { type: 'QUESTION-UPDATE', votes: 1 },
-    { type: 'USER_JOINED', id: 'j' }, { type: 'NAME_CHANGE', id: 'n', user }, { type: 'REFUSED', nonce: 'n' }, { type: 'TAKEN' }, { type: 'RESUMED' },
+    { type: 'USER_JOINED', id: 'j' }, { type: 'NAME_CHANGE', id: 'n', user }, { type: 'REFUSED', nonce: 'n' }, { type: 'TAKEN' }, { type: 'RESUMED' }, { type: 'OPENING' },
   ])('is skipped: %o', (sent) => {
     expect(read(sent)).toEqual([]);
   });

@@ -39,6 +39,7 @@ export interface Announcement {
   at: number;
   html: string;
   author: string | null;
+  isVisible: boolean;
 }
 
 /** Something that happened to somebody, in our own words. */
@@ -59,6 +60,8 @@ export type ChatEvent =
   | { kind: 'visibility'; ids: string[]; isVisible: boolean }
   | { kind: 'question'; id: string; standing: Standing; isWithdrawn: boolean }
   | { kind: 'resumed'; id: string; isComplete: boolean }
+  /** Whether people may talk, which ends some time after the stream. */
+  | { kind: 'opening'; isOpen: boolean }
   | { kind: 'taken'; nonce: string }
   | { kind: 'refused'; nonce: string; html: string }
   | { kind: 'unregistered' }
@@ -127,6 +130,7 @@ const READERS = new Map<string, Reader>(Object.entries<Reader>({
     const id = text(value['id']);
     return id === null ? null : { kind: 'resumed', id, isComplete: value['complete'] === true };
   },
+  OPENING: ({ open }) => (typeof open === 'boolean' ? { kind: 'opening', isOpen: open } : null),
   TAKEN: (value) => {
     const nonce = text(value['nonce']);
     return nonce === null ? null : { kind: 'taken', nonce };
@@ -165,7 +169,7 @@ export function readMessage(value: Fields): ChatMessage | null {
 
 function announcement(value: Fields, author: string | null): Announcement | null {
   const [id, html] = [text(value['id']), text(value['body'])];
-  return id === null || html === null ? null : { kind: 'announcement', id, at: moment(value['timestamp']), html, author };
+  return id === null || html === null ? null : { kind: 'announcement', id, at: moment(value['timestamp']), html, author, isVisible: true };
 }
 
 function note(value: Fields, say: (who: string) => string): Note | null {

@@ -28,10 +28,13 @@ export class Room {
   told = $state('');
   /** Ids of the questions that the viewer voted for. */
   votes = $state.raw<ReadonlySet<string>>(new Set());
+  /** The stream has been over for so long that nobody may talk. */
+  isClosed = $state(false);
   settings = $state.raw() as ChatSettings;
 
-  /** When the viewer last said something, in milliseconds since 1970. */
+  /** When the viewer last said something, by the server's clock, in milliseconds since 1970. */
   #saidAt = $state(0);
+  #hasQuestions: boolean;
   readonly #messages = new Messages();
   readonly #batch = new Batch<ChatEvent>((events) => this.#take(events));
   readonly #connection: Connection;
@@ -39,6 +42,7 @@ export class Room {
 
   constructor(settings: ChatSettings, world: World = browser) {
     this.settings = settings;
+    this.#hasQuestions = settings.questions;
     this.#connection = new Connection(world, {
       events: (events) => this.#batch.add(events),
       state: (state) => this.#enter(state),
@@ -55,9 +59,18 @@ export class Room {
     return this.self?.isModerator === true;
   }
 
-  /** When slow mode lets the viewer speak again, in milliseconds since 1970; it may be declared between two messages. */
+  /** When slow mode lets the viewer speak again, by the server's clock, in milliseconds since 1970; it may be declared between two messages. */
   get mayAt(): number {
-    return this.isModerator ? 0 : this.#saidAt + this.settings.slowModeSeconds * 1000;
+    const { slowModeSeconds } = this.settings;
+    return this.isModerator || slowModeSeconds === 0 ? 0 : this.#saidAt + slowModeSeconds * 1000;
+  }
+
+  /** Takes up other settings. */
+  follow(settings: ChatSettings): void {
+    const hadQuestions = this.#hasQuestions;
+    this.#hasQuestions = settings.questions;
+    this.settings = settings;
+    if (settings.questions && !hadQuestions && this.state === 'open') void this.#recall();
   }
 
   find(id: string): ChatMessage | null {
@@ -109,6 +122,8 @@ export class Room {
   #enter(state: State): void {
     const isBack = state === 'open' && this.state !== 'open';
     this.state = state;
+    // Whoever comes back is told anew.
+    if (state !== 'open') this.isClosed = false;
     if (isBack && this.settings.questions) void this.#recall();
   }
 
@@ -124,8 +139,8 @@ export class Room {
   #take(events: ChatEvent[]): void {
     for (const event of events) {
       if (event.kind === 'self') this.#meet(event.user);
-      // The server's clock may be ahead.
-      if (event.kind === 'chat' && event.user.id === this.self?.id) this.#saidAt = Math.max(this.#saidAt, Math.min(Date.now(), event.at));
+      if (event.kind === 'opening') this.isClosed = !event.isOpen;
+      if (event.kind === 'chat' && event.user.id === this.self?.id) this.#saidAt = Math.max(this.#saidAt, event.at);
     }
     if (events.some(({ kind }) => CHANGES.has(kind))) this.changes += 1;
     const isMeeting = events.some(({ kind }) => kind === 'self');

@@ -162,9 +162,9 @@ impl Room {
         if let Some(since) = since {
             self.resume(turn, connection, since);
         }
-        // A page that has just been opened resumes from the least of all ids.
-        let has_seen_any = since.is_some_and(|since| since > MessageId::first_of(0));
-        if has_come && !has_seen_any {
+        let has_seen_any = since.is_some_and(|since| !since.is_least());
+        // A page that was opened anew shows nothing of what it showed before.
+        if since.is_some_and(MessageId::is_least) || (has_come && since.is_none()) {
             self.greet(turn, connection);
         }
         if has_come && has_seen_any && self.has_just_begun(turn.now) {
@@ -211,8 +211,12 @@ impl Room {
         let count = usize::try_from(self.rules.history_messages).unwrap_or(usize::MAX);
         let missed = self.history.missed(since, count, turn.now.saturating_sub(super::NONCE_MS));
         let complete = missed.is_complete;
-        let visible = missed.messages.iter().filter(|message| message.hidden.is_none());
-        let events: Vec<_> = visible.map(|message| self.event_of(message)).collect();
+        let events: Vec<_> = if since.is_least() {
+            self.history()
+        } else {
+            let visible = missed.messages.iter().filter(|message| message.hidden.is_none());
+            visible.map(|message| self.event_of(message)).collect()
+        };
         let revised = self.history.iter().filter(|message| message.id <= since && message.revised > Some(since));
         let (shown, hidden): (Vec<_>, Vec<_>) = revised.partition(|message| message.hidden.is_none());
         let ids = |messages: Vec<&crate::chat::records::Message>| messages.iter().map(|message| message.id).collect();
@@ -221,7 +225,8 @@ impl Room {
             .filter(|(ids, _): &(Vec<MessageId>, bool)| !ids.is_empty())
             .map(|(ids, visible)| EventKind::VisibilityUpdate { ids, visible });
         let asked = self.questions_since(since);
-        let kinds: Vec<_> = kinds.chain(asked).chain([EventKind::Resumed { complete }]).collect();
+        let closed = self.is_closed.then_some(EventKind::Opening { open: false });
+        let kinds: Vec<_> = kinds.chain(asked).chain(closed).chain([EventKind::Resumed { complete }]).collect();
         for event in events {
             turn.send(connection, event);
         }

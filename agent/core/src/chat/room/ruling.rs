@@ -105,6 +105,7 @@ impl Room {
             self.stream = Stream::Live { since_ms: turn.now };
             turn.store(Record::Stream { stream: self.stream });
         }
+        self.tell_of_hours(turn);
         Done::Done
     }
 
@@ -119,6 +120,7 @@ impl Room {
     pub(super) fn tick(&mut self, turn: &mut Turn) -> Done {
         self.part(turn);
         self.tell_of_votes(turn);
+        self.tell_of_hours(turn);
         // An interval that begins in the future is over: the clock was set back.
         let is_over = |since: i64, length: i64| !(0..length).contains(&turn.now.saturating_sub(since));
         let (sweeps, prunes) = (is_over(self.swept_ms, SWEEP_MS), is_over(self.pruned_ms, PRUNE_MS));
@@ -131,6 +133,16 @@ impl Room {
             turn.store(Record::Prune { before: MessageId::first_of(self.oldest_kept(turn.now)) });
         }
         Done::Done
+    }
+
+    /// Tells everybody when the chat closes some time after the stream, and when it opens with the next.
+    fn tell_of_hours(&mut self, turn: &mut Turn) {
+        let is_closed = !self.stream.is_open(turn.now);
+        if is_closed != self.is_closed {
+            self.is_closed = is_closed;
+            let event = self.event(turn, EventKind::Opening { open: !is_closed });
+            turn.broadcast(event);
+        }
     }
 
     fn oldest_kept(&self, now_ms: i64) -> i64 {

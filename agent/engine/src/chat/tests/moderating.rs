@@ -85,7 +85,7 @@ async fn whoever_is_banned_or_paused_is_listed_until_it_ends() {
     let anna = desk.place.enter(&anna_token).await;
     desk.does("/api/chat/users/timeout", json!({ "userId": anna_id, "seconds": 600 })).await;
     let (anna, told) = anna.until("CHAT_ACTION").await;
-    assert!(told["body"].as_str().unwrap().contains("600 seconds"), "{told}");
+    assert!(told["body"].as_str().unwrap().contains("10 minutes"), "{told}");
     let users = desk.reads("/api/chat/moderation/users?q=ann").await;
     assert_eq!(users.as_array().unwrap().len(), 1);
     assert_eq!((&users[0]["connections"], &users[0]["moderator"]), (&json!(1), &Value::Null));

@@ -280,3 +280,21 @@ fn whoever_reads_along_hears_everything_and_is_nobody() {
     assert_eq!(closed(&scene.ok(off)).len(), 1 + MAX_OBSERVERS_PER_ADDRESS);
     assert_eq!(scene.refused(observe(99, 4)), Refusal::ChatOff);
 }
+
+#[test]
+fn a_page_that_is_opened_shows_as_much_as_is_declared_however_young() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules { history_messages: 2, ..ChatRules::default() });
+    let ids: Vec<_> = ["one", "two", "three", "four"].map(|text| scene.said(1, text)).into();
+    scene.ok(Command::SetVisibility { by: By::Operator, ids: vec![ids[3]], visible: false });
+    let comes =
+        |number, since| Command::Join { connection: ConnectionId(number), user: id("Ben"), address: address(1), since };
+    let told = |effects: Vec<Effect>, number| -> Vec<String> {
+        sent(&effects, number).iter().filter(|event| matches!(event.kind, EventKind::Chat(_))).map(body).collect()
+    };
+    assert_eq!(told(scene.ok(comes(3, Some(MessageId::first_of(0)))), 3), ["two", "three"]);
+    assert_eq!(told(scene.ok(comes(4, Some(ids[0]))), 4), ["two", "three"], "nothing that was missed is left out");
+    let none = ChatRules { history_messages: 0, ..ChatRules::default() };
+    scene.ok(Command::SetRules { rules: none });
+    assert!(told(scene.ok(comes(5, Some(MessageId::first_of(0)))), 5).is_empty());
+    assert_eq!(told(scene.ok(comes(6, Some(ids[0]))), 6), ["two", "three"]);
+}

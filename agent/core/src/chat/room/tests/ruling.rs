@@ -1,5 +1,6 @@
 use super::*;
 use crate::chat::bounds::MAX_BODY_BYTES;
+use crate::chat::stream::OPEN_AFTER_END_MS;
 
 fn set(rules: ChatRules) -> Command {
     Command::SetRules { rules }
@@ -97,9 +98,12 @@ fn a_newcomer_is_welcomed_once_and_alone() {
     scene.now += 60_000;
     scene.ok(Command::Tick);
     assert_eq!(welcomed(scene.ok(comes(6, 0))).len(), 1, "she opens the page anew");
+    assert_eq!(welcomed(scene.ok(comes(7, 0))).len(), 1, "and in another tab");
+    scene.ok(Command::Leave { connection: ConnectionId(6) });
+    assert_eq!(welcomed(scene.ok(comes(8, 0))).len(), 1, "a page that is loaded again is empty at first");
     scene.ok(Command::SetWelcome { author: "Harbour".to_owned(), body: String::new() });
     scene.register("Dan");
-    assert!(welcomed(scene.join(7, "Dan")).is_empty());
+    assert!(welcomed(scene.join(9, "Dan")).is_empty());
     let long = Command::SetWelcome { author: String::new(), body: "x".repeat(MAX_BODY_BYTES + 1) };
     assert!(matches!(scene.refused(long), Refusal::TooLong { .. }));
 }
@@ -146,4 +150,23 @@ fn another_secret_ends_the_logins_made_with_the_one_before() {
     let mut next = Scene::from(ChatRules::default(), snapshot);
     assert_eq!(records(&next.ok(declared(2))), Vec::<&Record>::new(), "a restart ends nothing");
     assert!(records(&next.ok(declared(3))).contains(&&Record::EndLogins { user: id("Marie") }));
+}
+
+#[test]
+fn everybody_is_told_when_the_chat_closes_after_the_stream_and_when_it_opens_again() {
+    let mut scene = Scene::with_anna_and_ben(ChatRules::default());
+    let comes = |number| Command::Join {
+        connection: ConnectionId(number),
+        user: id("Ben"),
+        address: address(1),
+        since: Some(MessageId::first_of(0)),
+    };
+    assert_eq!(broadcasts(&scene.ok(Command::StreamEnded)), [""; 0]);
+    assert_eq!(broadcasts(&scene.later(OPEN_AFTER_END_MS).ok(Command::Tick)), [""; 0]);
+    assert_eq!(types_sent(&scene.ok(comes(3)), 3), ["CONNECTED_USER_INFO", "RESUMED"]);
+    assert_eq!(broadcasts(&scene.later(1).ok(Command::Tick)), ["OPENING"]);
+    assert_eq!(broadcasts(&scene.ok(Command::Tick)), [""; 0], "once");
+    assert_eq!(types_sent(&scene.ok(comes(4)), 4), ["CONNECTED_USER_INFO", "OPENING", "RESUMED"]);
+    assert_eq!(broadcasts(&scene.ok(Command::StreamStarted)), ["OPENING"]);
+    assert_eq!(types_sent(&scene.ok(comes(5)), 5), ["CONNECTED_USER_INFO", "RESUMED"]);
 }

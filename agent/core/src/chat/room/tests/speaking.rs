@@ -152,7 +152,7 @@ impl TakenNonceOf {
 fn a_client_that_marks_its_messages_learns_what_became_of_them() {
     let mut scene = Scene::with_anna_and_ben(ChatRules::default());
     scene.ok(marked(1, "a", "1"));
-    assert_eq!(types_sent(&scene.run(marked(1, "b", "2")).effects, 1), ["REFUSED", "CHAT_ACTION"]);
+    assert_eq!(types_sent(&scene.run(marked(1, "b", "2")).effects, 1), ["REFUSED"]);
     assert_eq!(types_sent(&scene.run(marked(1, "c", "3")).effects, 1), ["REFUSED"], "also while muted");
     assert_eq!(scene.refused(marked(2, "12345678901234567", "x")), Refusal::BadNonce);
 }

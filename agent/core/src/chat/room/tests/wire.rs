@@ -71,6 +71,7 @@ fn events_are_owncasts() {
             EventKind::QuestionUpdate { message_id: message, votes: 3, answered: true, withdrawn: false },
             json!({"type": "QUESTION-UPDATE", "messageId": message.to_string(), "votes": 3, "answered": true}),
         ),
+        (EventKind::Opening { open: false }, json!({"type": "OPENING", "open": false})),
         (EventKind::Resumed { complete: true }, json!({"type": "RESUMED", "complete": true})),
         (
             EventKind::Taken { nonce: "n".to_owned(), message_id: message },
