@@ -48,6 +48,25 @@ describe('the page', { timeout: 300_000 }, () => {
     assert.equal(await viewer.loadedAt(), loaded, 'the page was loaded again');
   });
 
+  it('has what can be done beside the name, however long that is', async () => {
+    if ((await server.broadcast()) === null) await server.publish();
+    const { name, nsfw } = server.settings.instance;
+    await server.change(({ instance }) => Object.assign(instance, { name: 'Universität Kleinstadt, Hörsaal im Neubau', nsfw: true }));
+    for (const width of [1440, 1024, 768, 390, 320]) {
+      const viewer = await Viewer.open(browser, server.page, { viewport: { width, height: 900 } });
+      await viewer.page.locator('.badge').waitFor();
+      const at = await viewer.page.evaluate(() => {
+        const box = (name) => document.querySelector(name).getBoundingClientRect();
+        const [title, words, share] = ['.title', '.title-words', '.share'].map(box);
+        return { isBeside: share.left >= words.right && share.top >= title.top - 1 && share.bottom <= title.bottom + 1, right: title.right - share.right };
+      });
+      assert.ok(at.isBeside && Math.abs(at.right) < 1, `${width}: ${JSON.stringify(at)}`);
+      assert.equal(await viewer.overhang(), 0);
+      await viewer.close();
+    }
+    await server.change(({ instance }) => Object.assign(instance, { name, nsfw }));
+  });
+
   it('says how playback goes while it plays, and nothing while it is paused', async () => {
     const viewer = await Viewer.open(browser, server.page);
     await viewer.plays();

@@ -267,17 +267,19 @@ fn about(Snapshot { page, title, broadcast, viewers, .. }: &Snapshot<'_>, logo: 
             img class="logo" src=(logo) alt="" width="72" height="72";
             div class="about-text" {
                 div class="title" {
-                    h1 id="global-header-text" class="header-title" dir="auto" { (page.name) }
-                    @if broadcast.is_some() || page.nsfw {
-                        div class="facts" {
-                            @if let Some(broadcast) = broadcast {
-                                p class="badge" data-away=(broadcast.reconnecting.is_some()) {
-                                    span class="dot" {}
-                                    @if broadcast.reconnecting.is_some() { "Reconnecting" } @else { "Live" }
+                    div class="title-words" {
+                        h1 id="global-header-text" class="header-title" dir="auto" { (page.name) }
+                        @if broadcast.is_some() || page.nsfw {
+                            div class="facts" {
+                                @if let Some(broadcast) = broadcast {
+                                    p class="badge" data-away=(broadcast.reconnecting.is_some()) {
+                                        span class="dot" {}
+                                        @if broadcast.reconnecting.is_some() { "Reconnecting" } @else { "Live" }
+                                    }
+                                    @if let Some(viewers) = viewers { (audience(*viewers)) }
                                 }
-                                @if let Some(viewers) = viewers { (audience(*viewers)) }
+                                @if page.nsfw { p class="mature" { "Mature content" } }
                             }
-                            @if page.nsfw { p class="mature" { "Mature content" } }
                         }
                     }
                     button class="share" type="button" aria-haspopup="dialog" { (icon(SHARE)) span { "Share" } }
